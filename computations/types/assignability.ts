@@ -1,0 +1,115 @@
+/**
+ * @file When a value of one type may stand where another is expected. There is no widening: an
+ * int32 is not assignable to an int64. Rules of TensorFlow Federated's types.
+ */
+
+import { compactNotation } from './compact.ts';
+import { FederatedTypeError } from './errors.ts';
+import type { FunctionType, StructType, TensorType, Type } from './types.ts';
+
+/** True if a value of type `source` may be used where `target` is expected. */
+export function isAssignable(target: Type, source: Type): boolean {
+  if (target === source) return true;
+  if (target.kind !== source.kind) return false;
+  switch (target.kind) {
+    case 'tensor':
+      return isTensorAssignable(target, source as TensorType);
+    case 'struct':
+      return isStructAssignable(target, source as StructType);
+    case 'sequence':
+      return source.kind === 'sequence' && isAssignable(target.element, source.element);
+    case 'function':
+      return isFunctionAssignable(target, source as FunctionType);
+    case 'federated':
+      return (
+        source.kind === 'federated' &&
+        target.placement === source.placement &&
+        isAssignable(target.member, source.member) &&
+        (!target.allEqual || source.allEqual)
+      );
+    case 'placement':
+      return true;
+    case 'abstract':
+      return source.kind === 'abstract' && source.label === target.label;
+  }
+}
+
+/** True if each type may stand for the other. */
+export function isEquivalent(a: Type, b: Type): boolean {
+  return isAssignable(a, b) && isAssignable(b, a);
+}
+
+/** True if two types are the same to the letter. */
+export function isIdentical(a: Type, b: Type): boolean {
+  return a === b || compactNotation(a) === compactNotation(b);
+}
+
+/**
+ * Throws unless `source` may be used where `target` is expected.
+ * @param what names the value in the message, e.g. `argument 1 of federated_mean`.
+ * @throws FederatedTypeError `type.not_assignable` with both compact types.
+ */
+export function requireAssignable(target: Type, source: Type, what: string): void {
+  if (isAssignable(target, source)) return;
+  const expected = compactNotation(target);
+  const given = compactNotation(source);
+  throw new FederatedTypeError(
+    'type.not_assignable',
+    `${what} has a type that does not fit.\n  expected: ${expected}\n  given:    ${given}${hint(target, source)}`,
+    { expected, given },
+  );
+}
+
+function isTensorAssignable(target: TensorType, source: TensorType): boolean {
+  if (target.dtype !== source.dtype) return false;
+  if (target.shape === null) return true;
+  if (source.shape === null || source.shape.length !== target.shape.length) return false;
+  const given = source.shape;
+  return target.shape.every((size, axis) => size === null || size === given[axis]);
+}
+
+function isStructAssignable(target: StructType, source: StructType): boolean {
+  // An unnamed element fits a named one, not the other way round.
+  return (
+    target.elements.length === source.elements.length &&
+    target.elements.every((element, index) => {
+      const given = source.elements[index];
+      return (
+        given !== undefined &&
+        (given.name === null || given.name === element.name) &&
+        isAssignable(element.type, given.type)
+      );
+    })
+  );
+}
+
+function isFunctionAssignable(target: FunctionType, source: FunctionType): boolean {
+  if ((target.parameter === null) !== (source.parameter === null)) return false;
+  if (target.parameter !== null && source.parameter !== null) {
+    // Parameters are contravariant: the source must accept all that the target promises to accept.
+    if (!isAssignable(source.parameter, target.parameter)) return false;
+  }
+  return isAssignable(target.result, source.result);
+}
+
+function hint(target: Type, source: Type): string {
+  if (target.kind === 'federated' && source.kind === 'federated') {
+    if (target.placement !== source.placement) {
+      return `\n  The value is placed at ${source.placement.toUpperCase()}; move it first (federatedBroadcast takes a server value to the clients, an aggregation takes client values to the server).`;
+    }
+    if (target.allEqual && !source.allEqual) {
+      return '\n  The clients may hold different values here; an equal value at all clients is expected.';
+    }
+    return hint(target.member, source.member);
+  }
+  if (target.kind === 'tensor' && source.kind === 'tensor' && target.dtype !== source.dtype) {
+    return `\n  There is no silent conversion between dtypes; cast ${source.dtype} to ${target.dtype} in a tensorComputation.`;
+  }
+  if (target.kind !== 'federated' && source.kind === 'federated') {
+    return '\n  A placed value cannot be used as an unplaced one; use federatedMap to compute on it where it is.';
+  }
+  if (target.kind === 'federated') {
+    return '\n  The value has no placement; use federatedValue to place it.';
+  }
+  return '';
+}

@@ -1,0 +1,176 @@
+/**
+ * @file The error classes of Fedloom. Few classes, each with a literal-union `code`; the message
+ * says what was given, what was expected and what to do. The code leads the message, because
+ * consoles often show nothing else.
+ */
+
+export interface FedloomErrorOptions {
+  readonly cause?: unknown;
+}
+
+/** Base class of every error that Fedloom throws on purpose. */
+export abstract class FedloomError<C extends string = string> extends Error {
+  readonly code: C;
+
+  constructor(code: C, message: string, options?: FedloomErrorOptions) {
+    super(
+      `[${code}] ${message}`,
+      options?.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+export type TypeErrorCode =
+  | 'type.not_assignable'
+  | 'type.invalid'
+  | 'type.parse'
+  | 'type.wrong_kind'
+  | 'type.not_concrete'
+  | 'type.sum_incompatible'
+  | 'type.average_incompatible'
+  | 'type.order_incompatible'
+  | 'type.secure_sum_incompatible'
+  | 'type.arity'
+  | 'type.unknown_intrinsic'
+  | 'type.unbound_reference';
+
+/** Two types do not fit, or a type cannot be formed. Carries the compact notation of both sides. */
+export class FederatedTypeError extends FedloomError<TypeErrorCode> {
+  /** Compact notation of what was expected, if the error compares two types. */
+  readonly expected: string | undefined;
+  /** Compact notation of what was given, if the error compares two types. */
+  readonly given: string | undefined;
+
+  constructor(
+    code: TypeErrorCode,
+    message: string,
+    options?: FedloomErrorOptions & { readonly expected?: string; readonly given?: string },
+  ) {
+    super(code, message, options);
+    this.expected = options?.expected;
+    this.given = options?.given;
+  }
+}
+
+export type ValueErrorCode =
+  | 'value.wrong_type'
+  | 'value.wrong_shape'
+  | 'value.not_an_integer'
+  | 'value.out_of_range'
+  | 'value.wrong_structure';
+
+/** Data handed to a computation does not fit the type of its parameter. */
+export class ValueError extends FedloomError<ValueErrorCode> {}
+
+export type TraceErrorCode =
+  | 'trace.value_dependent'
+  | 'trace.host_randomness'
+  | 'trace.data_dependent_shape'
+  | 'trace.capture_limit'
+  | 'trace.unsupported_kernel'
+  | 'trace.unsupported_dtype'
+  | 'trace.leaked_tracer'
+  | 'trace.side_effect'
+  | 'trace.nested'
+  | 'trace.async'
+  | 'trace.batch_dimension'
+  | 'trace.not_repeatable'
+  | 'trace.bad_attribute'
+  | 'trace.no_result'
+  | 'trace.arity'
+  | 'trace.failed';
+
+/** A function could not be traced into a computation. */
+export class TraceError extends FedloomError<TraceErrorCode> {}
+
+export type GraphErrorCode =
+  | 'graph.malformed'
+  | 'graph.unknown_kernel'
+  | 'graph.type_mismatch'
+  | 'graph.too_large'
+  | 'graph.version'
+  | 'graph.decode';
+
+/** A kernel graph or building block from outside does not type-check or cannot be decoded. */
+export class GraphError extends FedloomError<GraphErrorCode> {}
+
+export type ContextErrorCode =
+  | 'context.closed'
+  | 'context.none'
+  | 'context.not_federated'
+  | 'context.start_timeout'
+  | 'context.unknown_value'
+  | 'context.cancelled';
+
+/** A call was made in a place or at a time where it has no meaning. */
+export class ContextError extends FedloomError<ContextErrorCode> {}
+
+export type CardinalityErrorCode =
+  | 'cardinality.conflict'
+  | 'cardinality.not_a_list'
+  | 'cardinality.mismatch'
+  | 'cardinality.unknown'
+  | 'cardinality.empty';
+
+/** The number of clients cannot be told, or two arguments disagree about it. */
+export class CardinalityError extends FedloomError<CardinalityErrorCode> {}
+
+export type ExecutionErrorCode =
+  | 'execution.sum_overflow'
+  | 'execution.empty_mean'
+  | 'execution.zero_weight'
+  | 'execution.secure_sum_range'
+  | 'execution.key_out_of_range'
+  | 'execution.unsupported_dtype'
+  | 'execution.unsupported_intrinsic'
+  | 'execution.unsupported_value'
+  | 'execution.backend_unavailable'
+  | 'execution.kernel_failed'
+  | 'execution.client_failed'
+  | 'execution.released'
+  | 'execution.linear_reuse';
+
+/** A well-typed computation failed while it ran. */
+export class ExecutionError extends FedloomError<ExecutionErrorCode> {}
+
+export type UnsupportedAggregationErrorCode =
+  | 'aggregation.no_secure_protocol'
+  | 'aggregation.plain_blocked'
+  | 'aggregation.unknown_protocol_intrinsic';
+
+/** The stack does not run this aggregation; the message names what does. */
+export class UnsupportedAggregationError extends FedloomError<UnsupportedAggregationErrorCode> {}
+
+export type ProtocolAbortErrorCode =
+  | 'protocol.aborted'
+  | 'protocol.client_lost'
+  | 'protocol.too_few_clients'
+  | 'protocol.bad_parameters'
+  | 'protocol.timeout';
+
+/** A secure aggregation stopped. No partial output accompanies it. */
+export class ProtocolAbortError extends FedloomError<ProtocolAbortErrorCode> {
+  /** Protocol stage in which it stopped, e.g. `advertise`. */
+  readonly stage: string;
+  /** Machine-readable reason, the fault's own code. */
+  readonly reason: string;
+  /** Who caused it, e.g. `client 3`, if that is known. */
+  readonly offender: string | undefined;
+
+  constructor(
+    code: ProtocolAbortErrorCode,
+    message: string,
+    options: FedloomErrorOptions & {
+      readonly stage: string;
+      readonly reason: string;
+      readonly offender?: string | undefined;
+    },
+  ) {
+    super(code, message, options);
+    this.stage = options.stage;
+    this.reason = options.reason;
+    this.offender = options.offender;
+  }
+}
