@@ -29,8 +29,9 @@ type ScalarArgument<D extends DType> = D extends 'int64' ? bigint | number : Sca
 type TypedArray = Uint8Array | Int32Array | Float32Array | Float64Array | BigInt64Array;
 
 /** What a caller may pass where a value of type `T` is expected. */
-export type ArgumentOf<T extends Type> =
-  T extends TensorType<infer D, infer S>
+export type ArgumentOf<T extends Type> = Type extends T
+  ? unknown
+  : T extends TensorType<infer D, infer S>
     ? TensorArgument<D, S>
     : T extends StructType<infer M>
       ? StructArgument<M>
@@ -50,18 +51,23 @@ type TensorArgument<D extends DType, S extends Shape | null> = S extends readonl
   ? ScalarArgument<D> | TensorValue<D> | TensorLike
   : NestedArray<ScalarArgument<D>> | TypedArray | TensorValue<D> | TensorLike;
 
-type StructArgument<M extends StructMembers> = {
-  readonly [K in keyof M]: M[K] extends Type ? ArgumentOf<M[K]> : never;
-};
+type StructArgument<M extends StructMembers> = StructMembers extends M
+  ? object
+  : {
+      readonly [K in keyof M]: M[K] extends Type ? ArgumentOf<M[K]> : never;
+    };
 
 /** What a result of type `T` looks like: numbers, strings, arrays, objects and `TensorValue`s. */
-export type ResultOf<T extends Type> =
-  T extends TensorType<infer D, infer S>
+export type ResultOf<T extends Type> = Type extends T
+  ? unknown
+  : T extends TensorType<infer D, infer S>
     ? S extends readonly []
       ? ScalarOfDType<D>
       : TensorValue<D>
     : T extends StructType<infer M>
-      ? { -readonly [K in keyof M]: M[K] extends Type ? ResultOf<M[K]> : never }
+      ? StructMembers extends M
+        ? object
+        : { -readonly [K in keyof M]: M[K] extends Type ? ResultOf<M[K]> : never }
       : T extends SequenceType<infer E>
         ? ResultOf<E>[]
         : T extends FederatedType<infer M, infer P, infer E>

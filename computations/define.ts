@@ -1,0 +1,87 @@
+/** @file Makes a callable computation out of a building block of function type. */
+
+import { type BuildingBlock, call, structBlock } from './building-blocks.ts';
+import type { AnyComputation, Computation } from './computation.ts';
+import { currentContext } from './contexts/context.ts';
+import { printBlock } from './notation.ts';
+import { currentTrace, isTracing } from './trace.ts';
+import {
+  compactNotation,
+  FederatedTypeError,
+  type FunctionType,
+  type Type,
+} from './types/index.ts';
+import { containsValue, toBlock } from './value.ts';
+
+/**
+ * @param parameters types of the parameters; several are passed on as one struct.
+ * @param inside runs a call whose arguments belong to a trace of another language, if they do.
+ */
+export function defineComputation<P extends readonly Type[], R extends Type>(
+  name: string,
+  parameters: P,
+  buildingBlock: BuildingBlock,
+  inside?: (args: readonly unknown[]) => { readonly result: unknown } | null,
+): Computation<P, R> {
+  const type = buildingBlock.type as FunctionType;
+
+  const invoke = (...args: readonly unknown[]): unknown => {
+    const nested = inside?.(args);
+    if (nested) return nested.result;
+    requireArity(name, parameters, args);
+    if (!isTracing()) return currentContext().invoke(computation as AnyComputation, args);
+    const trace = currentTrace(name);
+    const blocks = args.map((arg, i) =>
+      toBlock(arg, `Argument ${i + 1} of ${name}`, containsValue(arg) ? undefined : parameters[i]),
+    );
+    const [only] = blocks;
+    if (only === undefined) return trace.bind(call(buildingBlock));
+    const names = type.parameter?.kind === 'struct' ? type.parameter.elements : [];
+    const argument =
+      parameters.length === 1
+        ? only
+        : structBlock(blocks.map((value, i) => ({ name: names[i]?.name ?? null, value })));
+    return trace.bind(call(buildingBlock, argument, `The argument of ${name}`));
+  };
+
+  const computation = Object.defineProperties(invoke, {
+    name: { value: name },
+    type: { value: type, enumerable: true },
+    parameters: { value: parameters, enumerable: true },
+    resultType: { value: type.result, enumerable: true },
+    buildingBlock: { value: buildingBlock },
+    toString: { value: () => printBlock(buildingBlock) },
+    [Symbol.for('nodejs.util.inspect.custom')]: {
+      value: () => `Computation ${name}: ${compactNotation(type)}`,
+    },
+  }) as unknown as Computation<P, R>;
+  return computation;
+}
+
+function requireArity(name: string, parameters: readonly Type[], args: readonly unknown[]): void {
+  if (args.length === parameters.length) return;
+  throw new FederatedTypeError(
+    'type.arity',
+    `${name} takes ${parameters.length} argument${parameters.length === 1 ? '' : 's'} (${parameters.map(compactNotation).join(', ')}); got ${args.length}.`,
+  );
+}
+
+/**
+ * The names of a function's parameters, as TFF takes them for the struct of a computation with
+ * several; `null` for those that are patterns.
+ */
+export function parameterNames(
+  body: { toString(): string; readonly length: number },
+  count: number,
+): (string | null)[] {
+  const source = body.toString();
+  const list = /^(?:async\s+)?(?:function\s*[\w$]*\s*)?\(([^()]*)\)/.exec(source)?.[1];
+  const names = (list ?? /^([A-Za-z_$][\w$]*)\s*=>/.exec(source)?.[1] ?? '')
+    .split(',')
+    .map((part) => part.trim());
+  const usable = Array.from({ length: count }, (_, i) => {
+    const name = names[i] ?? '';
+    return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : null;
+  });
+  return new Set(usable).size === usable.length ? usable : usable.map(() => null);
+}

@@ -1,0 +1,68 @@
+/**
+ * @file The trace of a federated body: every intrinsic that the body calls is bound to a name, in
+ * the order of the calls, so that it runs once however often its result is used.
+ */
+
+import { type BuildingBlock, block, reference } from './building-blocks.ts';
+import type { Operand } from './computation.ts';
+import { ContextError, type Type } from './types/index.ts';
+import { makeValue } from './value.ts';
+
+export class FederatedTrace {
+  readonly name: string;
+  readonly #locals: { readonly name: string; readonly value: BuildingBlock }[] = [];
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Binds a building block to a fresh name and returns a value for it. */
+  bind<T extends Type>(value: BuildingBlock): Operand<T> {
+    const name = `fc_${this.name}_symbol_${this.#locals.length}`;
+    this.#locals.push({ name, value });
+    return makeValue(reference(name, value.type), this);
+  }
+
+  /** A value for a parameter of the body. */
+  parameter<T extends Type>(node: BuildingBlock): Operand<T> {
+    return makeValue(node, this);
+  }
+
+  /** The body's result, inside the bindings that it needs. */
+  close(result: BuildingBlock): BuildingBlock {
+    return this.#locals.length === 0 ? result : block(this.#locals, result);
+  }
+}
+
+// Tracing is synchronous, so one stack serves every asynchronous task.
+const traces: FederatedTrace[] = [];
+
+/** Runs `body` as the body of `trace`. */
+export function runTrace<T>(trace: FederatedTrace, body: () => T): T {
+  traces.push(trace);
+  try {
+    return body();
+  } finally {
+    traces.pop();
+  }
+}
+
+export function isTracing(): boolean {
+  return traces.length > 0;
+}
+
+/**
+ * The trace of the innermost body that is being traced.
+ * @param what names the caller in the message.
+ * @throws ContextError `context.not_federated` outside of any body.
+ */
+export function currentTrace(what: string): FederatedTrace {
+  const trace = traces.at(-1);
+  if (trace === undefined) {
+    throw new ContextError(
+      'context.not_federated',
+      `${what} was called outside the body of a federatedComputation. Wrap it: federatedComputation([types], (…) => ${what}(…)).`,
+    );
+  }
+  return trace;
+}
