@@ -1,0 +1,69 @@
+/**
+ * @file What a platform gives the protocols: X25519 (RFC 7748), HKDF and SHA-256 (RFC 5869,
+ * FIPS 180-4), an AES-CTR keystream (SP 800-38A), random bytes and a comparison in constant time.
+ * `platform.node.ts` and `platform.web.ts` export these names; everything else imports `#crypto`.
+ */
+
+import type { SecretBytes } from './secret.ts';
+
+/** Returns `length` fresh bytes that nobody can predict. */
+export type Rng = (length: number) => Uint8Array;
+
+export interface X25519KeyPair {
+  readonly secretKey: SecretBytes;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+export interface HkdfParameters {
+  readonly salt?: Uint8Array;
+  readonly info?: Uint8Array;
+  /** Bytes of output, 0 to 255 * 32. */
+  readonly length: number;
+}
+
+/** An endless stream of pseudorandom bytes, read in order. */
+export interface Keystream {
+  /**
+   * The next `byteLength` bytes, aligned to 8 bytes. They may be overwritten by the next read.
+   * @param byteLength 0 to 65,536 (`KEYSTREAM_CHUNK`).
+   */
+  read(byteLength: number): Uint8Array;
+}
+
+/** The longest read of a `Keystream`: it stays in a first-level cache beside what it is added to. */
+export const KEYSTREAM_CHUNK = 65_536;
+
+export interface CryptoPlatform {
+  readonly platformName: 'node' | 'web';
+
+  /** The default source of randomness, a cryptographically secure one. */
+  randomBytes(length: number): Uint8Array;
+
+  /** A fresh key pair from 32 bytes of `rng`. */
+  generateX25519KeyPair(rng?: Rng): X25519KeyPair;
+
+  /** @throws ProtocolError `invalid-key-length` unless given 32 bytes. */
+  x25519PublicKey(secretKey: SecretBytes): Uint8Array;
+
+  /**
+   * @throws ProtocolError `invalid-key-length`, or `low-order-key` where the shared secret would
+   * be all zero (RFC 7748, section 6.1): such a key makes it known to everybody.
+   */
+  x25519SharedSecret(secretKey: SecretBytes, publicKey: Uint8Array): SecretBytes;
+
+  sha256(data: Uint8Array): Uint8Array;
+
+  /** @throws ProtocolError `invalid-length` where more than 255 * 32 bytes are asked for. */
+  hkdfSha256(inputKey: SecretBytes | Uint8Array, parameters: HkdfParameters): SecretBytes;
+
+  /**
+   * @param key 16 or 32 bytes.
+   * @param initialCounter 16 bytes.
+   * @throws ProtocolError `invalid-key-length`
+   */
+  aesCtrKeystream(key: SecretBytes | Uint8Array, initialCounter: Uint8Array): Keystream;
+
+  /** Compares without telling by its time where two arrays of one length differ. */
+  equalBytes(left: Uint8Array, right: Uint8Array): boolean;
+}

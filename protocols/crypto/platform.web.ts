@@ -1,0 +1,120 @@
+/** @file The cryptographic platform in plain JavaScript, for browsers: noble curves, hashes and ciphers. */
+
+import { ctr } from '@noble/ciphers/aes.js';
+import { x25519 } from '@noble/curves/ed25519.js';
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
+import { ProtocolError } from '../errors.ts';
+import {
+  checkAesParameters,
+  checkHkdfLength,
+  checkKeystreamRead,
+  checkX25519Key,
+  drawBytes,
+  lowOrderKey,
+  reveal,
+  X25519_KEY_LENGTH,
+} from './checks.ts';
+import type { HkdfParameters, Keystream, Rng, X25519KeyPair } from './interface.ts';
+import { SecretBytes } from './secret.ts';
+
+export const platformName = 'web';
+
+export function randomBytes(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  // Web Cryptography, section 10.1.1: at most 65,536 bytes a call.
+  for (let start = 0; start < length; start += 65_536) {
+    globalThis.crypto.getRandomValues(bytes.subarray(start, start + 65_536));
+  }
+  return bytes;
+}
+
+export function generateX25519KeyPair(rng: Rng = randomBytes): X25519KeyPair {
+  const secretKey = new SecretBytes(drawBytes(rng, X25519_KEY_LENGTH));
+  return { secretKey, publicKey: x25519PublicKey(secretKey) };
+}
+
+export function x25519PublicKey(secretKey: SecretBytes): Uint8Array {
+  checkX25519Key('secret', secretKey);
+  return x25519.getPublicKey(secretKey.reveal());
+}
+
+export function x25519SharedSecret(secretKey: SecretBytes, publicKey: Uint8Array): SecretBytes {
+  checkX25519Key('secret', secretKey);
+  checkX25519Key('public', publicKey);
+  const secret = secretKey.reveal();
+  try {
+    return new SecretBytes(x25519.getSharedSecret(secret, publicKey));
+  } catch (cause) {
+    // Lengths are checked above, so an all-zero result is all that is left to refuse.
+    throw lowOrderKey(cause);
+  }
+}
+
+export function sha256(data: Uint8Array): Uint8Array {
+  return nobleSha256(data);
+}
+
+export function hkdfSha256(
+  inputKey: SecretBytes | Uint8Array,
+  { salt, info, length }: HkdfParameters,
+): SecretBytes {
+  checkHkdfLength(length);
+  return new SecretBytes(hkdf(nobleSha256, reveal(inputKey), salt, info, length));
+}
+
+export function aesCtrKeystream(
+  key: SecretBytes | Uint8Array,
+  initialCounter: Uint8Array,
+): Keystream {
+  const keyBytes = reveal(key).slice();
+  checkAesParameters(keyBytes, initialCounter);
+  return new CtrKeystream(keyBytes, initialCounter.slice());
+}
+
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  let difference = 0;
+  for (let i = 0; i < left.length; i += 1) difference |= left[i]! ^ right[i]!;
+  return difference === 0;
+}
+
+const BLOCK = 16;
+
+/** Runs the one-shot CTR cipher over zeros chunk by chunk, carrying the counter and part blocks on. */
+class CtrKeystream implements Keystream {
+  readonly #key: Uint8Array;
+  readonly #counter: Uint8Array;
+  #rest = new Uint8Array(0);
+
+  constructor(key: Uint8Array, counter: Uint8Array) {
+    this.#key = key;
+    this.#counter = counter;
+  }
+
+  read(byteLength: number): Uint8Array {
+    checkKeystreamRead(byteLength);
+    const output = new Uint8Array(byteLength);
+    const carried = Math.min(this.#rest.length, byteLength);
+    output.set(this.#rest.subarray(0, carried));
+    this.#rest = this.#rest.subarray(carried);
+    if (carried === byteLength) return output;
+
+    const blocks = Math.ceil((byteLength - carried) / BLOCK);
+    const fresh = ctr(this.#key, this.#counter).encrypt(new Uint8Array(blocks * BLOCK));
+    this.#advance(blocks);
+    output.set(fresh.subarray(0, byteLength - carried), carried);
+    this.#rest = fresh.slice(byteLength - carried);
+    return output;
+  }
+
+  #advance(blocks: number): void {
+    let carry = blocks;
+    for (let i = BLOCK - 1; i >= 0 && carry > 0; i -= 1) {
+      const sum = this.#counter[i]! + carry;
+      this.#counter[i] = sum & 0xff;
+      carry = Math.floor(sum / 256);
+    }
+    if (carry > 0) throw new ProtocolError('invalid-argument', 'the AES counter wrapped around');
+  }
+}
