@@ -47,10 +47,10 @@ export function federatedComputation(
   second?: Body | ComputationOptions,
   third?: ComputationOptions,
 ): unknown {
-  if (!isTypeList(first) && typeof first === 'function') {
+  if (isBody(first)) {
     return polymorphic(first, (second as ComputationOptions | undefined) ?? {});
   }
-  if (!isTypeList(first) || typeof second !== 'function') {
+  if (!isTypeList(first) || !isBody(second)) {
     throw new FederatedTypeError(
       'type.invalid',
       'federatedComputation takes an array of parameter types and a function, or a function alone: federatedComputation([atClients(int32())], (x) => …).',
@@ -60,6 +60,10 @@ export function federatedComputation(
 }
 
 type Body = (...values: never[]) => unknown;
+
+function isBody(candidate: unknown): candidate is Body {
+  return typeof candidate === 'function';
+}
 
 function isTypeList(candidate: unknown): candidate is readonly Type[] {
   return Array.isArray(candidate) && candidate.every(isType);
