@@ -12,7 +12,6 @@ import {
   float32,
   int32,
   int64,
-  isType,
   type StructType,
   string,
   structOf,
@@ -127,7 +126,7 @@ export function inferType(data: unknown, what: string): Type {
   const typed = typedArrayDType(data);
   if (typed !== null) return tensorType(typed, [(data as ArrayLike<unknown>).length]);
   if (Array.isArray(data)) return inferArrayType(data, what);
-  if (typeof data === 'object' && data !== null && !isType(data)) {
+  if (isPlainObject(data)) {
     return structOf(
       Object.entries(data).map(([name, member]) => ({
         name,
@@ -223,12 +222,8 @@ function convertAsync(
 function toTensor(data: unknown, type: TensorType, what: string): TensorValue {
   if (data instanceof TensorValue) return checkTensor(data, type, what);
   if (isTensorLike(data)) {
-    const shape = [...data.shape];
-    return checkTensor(
-      fill(dtypeOfLibrary(data.dtype, what), shape, Array.from<unknown>(data.dataSync()), what),
-      type,
-      what,
-    );
+    const dtype = dtypeOfLibrary(data.dtype, what);
+    return checkTensor(fill(dtype, [...data.shape], data.dataSync(), what), type, what);
   }
   const typed = typedArrayDType(data);
   if (typed !== null) {
@@ -242,7 +237,7 @@ function toTensor(data: unknown, type: TensorType, what: string): TensorValue {
     store(storage, 0, data, type.dtype, what);
     return new TensorValue(type.dtype, [], storage);
   }
-  const shape = shapeOf(data);
+  const shape = completeShape(shapeOf(data), type);
   requireShape(shape, type, what);
   return fill(type.dtype, shape, flatten(data, shape, what), what);
 }
@@ -254,11 +249,14 @@ function fill(
   what: string,
 ): TensorValue {
   const storage = allocate(dtype, elements.length);
+  if (isSameStorage(storage, elements, dtype)) {
+    return new TensorValue(dtype, shape, elements.slice());
+  }
   for (let i = 0; i < elements.length; i++) store(storage, i, elements[i], dtype, what);
   return new TensorValue(dtype, shape, storage);
 }
 
-/** Writes one element after checking that the dtype can hold it exactly. */
+/** Writes one element after checking that the dtype can hold it; only a float may be rounded. */
 function store(
   storage: TensorValue['data'],
   index: number,
@@ -274,6 +272,16 @@ function store(
   // Libraries hand out booleans as 0 and 1.
   const isBit = dtype === 'bool' && (value === 0 || value === 1);
   if (typeof value !== expected && !isBit) throw wrongElement(value, dtype, what);
+  if (
+    dtype === 'float32' &&
+    Number.isFinite(value) &&
+    !Number.isFinite(Math.fround(value as number))
+  ) {
+    throw new ValueError(
+      'value.out_of_range',
+      `${what} must be float32; ${value} is larger than any finite one.`,
+    );
+  }
   const writable = storage as unknown[];
   writable[index] = dtype === 'bool' ? Number(value) : value;
 }
@@ -323,6 +331,16 @@ function checkTensor(tensor: TensorValue, type: TensorType, what: string): Tenso
     );
   }
   requireShape(tensor.shape, type, what);
+  const size = tensor.shape.reduce((product, n) => product * n, 1);
+  if (
+    tensor.data.length !== size ||
+    tensor.data.constructor !== allocate(type.dtype, 0).constructor
+  ) {
+    throw new ValueError(
+      'value.wrong_structure',
+      `${what} must hold ${size} elements as ${allocate(type.dtype, 0).constructor.name}; got ${tensor.data.length} as ${tensor.data.constructor.name}.`,
+    );
+  }
   return tensor;
 }
 
@@ -349,6 +367,12 @@ function shapeOf(data: readonly unknown[]): number[] {
     level = list[0];
   }
   return shape;
+}
+
+// The sizes inside an empty array cannot be seen; those of the type stand for them.
+function completeShape(shape: readonly number[], type: TensorType): readonly number[] {
+  if (type.shape === null || shape.at(-1) !== 0) return shape;
+  return [...shape, ...type.shape.slice(shape.length).map((size) => size ?? 0)];
 }
 
 function flatten(data: readonly unknown[], shape: readonly number[], what: string): unknown[] {
@@ -422,9 +446,28 @@ function typedArrayDType(data: unknown): DType | null {
   if (data instanceof Float32Array || data instanceof Float64Array) return 'float32';
   if (data instanceof Int32Array || data instanceof Int16Array || data instanceof Int8Array)
     return 'int32';
-  if (data instanceof BigInt64Array) return 'int64';
+  if (data instanceof Uint16Array) return 'int32';
+  if (data instanceof Uint32Array) return 'int64';
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return 'int64';
   if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return 'uint8';
   return null;
+}
+
+/** True if elements can be copied as they are. A bool is not: it is stored as a byte of 0 or 1. */
+function isSameStorage<D extends DType>(
+  storage: TensorValue<D>['data'],
+  elements: ArrayLike<unknown>,
+  dtype: D,
+): elements is TensorValue<D>['data'] {
+  return (
+    dtype !== 'bool' && ArrayBuffer.isView(elements) && elements.constructor === storage.constructor
+  );
+}
+
+function isPlainObject(data: unknown): data is { readonly [key: string]: unknown } {
+  if (typeof data !== 'object' || data === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(data);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function wrongElement(value: unknown, dtype: DType, what: string): ValueError {

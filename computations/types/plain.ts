@@ -26,7 +26,18 @@ export interface TensorLike {
 }
 
 type ScalarArgument<D extends DType> = D extends 'int64' ? bigint | number : ScalarOfDType<D>;
-type TypedArray = Uint8Array | Int32Array | Float32Array | Float64Array | BigInt64Array;
+type TypedArray =
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | BigUint64Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
 
 /** What a caller may pass where a value of type `T` is expected. */
 export type ArgumentOf<T extends Type> = Type extends T

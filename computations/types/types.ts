@@ -9,7 +9,7 @@
  */
 
 import { compactNotation } from './compact.ts';
-import type { DType } from './dtypes.ts';
+import { type DType, isDType } from './dtypes.ts';
 import { FederatedTypeError } from './errors.ts';
 
 /** Size of one dimension; `null` where it is not known until the value arrives. */
@@ -219,7 +219,8 @@ export function atServer<M extends Type>(member: M): AtServer<M> {
 
 /**
  * A value at any placement.
- * @throws FederatedTypeError `type.invalid` if the member contains a placed value or a function.
+ * @throws FederatedTypeError `type.invalid` if the member contains a placed value or a function, or
+ *   the placement is not named by a lower-case identifier.
  */
 export function federated<M extends Type, P extends PlacementUri, E extends boolean>(
   member: M,
@@ -228,14 +229,22 @@ export function federated<M extends Type, P extends PlacementUri, E extends bool
 ): FederatedType<M, P, E> {
   requireType(member, 'member of a federated type');
   requireNone(member, ['federated', 'function'], 'A federated type');
+  // The notation writes placements in capitals, so two that differ in case only would look the same.
+  if (!/^[a-z_][a-z0-9_]*$/.test(placement)) {
+    throw new FederatedTypeError(
+      'type.invalid',
+      `The URI of a placement must be a lower-case identifier; got ${JSON.stringify(placement)}.`,
+    );
+  }
   return make({ kind: 'federated', member, placement, allEqual });
 }
 
+/** @throws FederatedTypeError `type.invalid` if the label is no identifier, or names another type. */
 export function abstract(label: string): AbstractType {
-  if (!IDENTIFIER.test(label)) {
+  if (!IDENTIFIER.test(label) || isDType(label) || label === 'str' || label === 'placement') {
     throw new FederatedTypeError(
       'type.invalid',
-      `The label of an abstract type must be an identifier; got ${JSON.stringify(label)}.`,
+      `The label of an abstract type must be an identifier that names no other type; got ${JSON.stringify(label)}.`,
     );
   }
   return make({ kind: 'abstract', label });

@@ -4,6 +4,7 @@
  */
 
 import type { DataOfDType, DType, ScalarOfDType } from './dtypes.ts';
+import { ValueError } from './errors.ts';
 import type { NestedArray } from './plain.ts';
 
 /** A tensor as plain data, row-major. Results of array type are given to the user in this form. */
@@ -21,8 +22,17 @@ export class TensorValue<D extends DType = DType> {
     this.data = data;
   }
 
-  /** The only element of a scalar (or of any tensor with one element). */
+  /**
+   * The only element of a scalar (or of any tensor with one element).
+   * @throws ValueError `value.wrong_shape` if there are more elements, or none.
+   */
   scalar(): ScalarOfDType<D> {
+    if (this.data.length !== 1) {
+      throw new ValueError(
+        'value.wrong_shape',
+        `scalar() needs a tensor of one element; this one has shape [${this.shape.join(', ')}]. Use toArray().`,
+      );
+    }
     return elementAt(this, 0);
   }
 
@@ -31,10 +41,11 @@ export class TensorValue<D extends DType = DType> {
     return nest(this, 0, 0, this.data.length);
   }
 
+  /** Like `toArray()`, with int64 as strings, since JSON has no other exact form for them. */
   toJSON(): unknown {
-    return this.dtype === 'int64'
-      ? JSON.parse(print(this).replaceAll(/-?\d+/g, '"$&"'))
-      : this.toArray();
+    const json = (value: NestedArray<unknown>): unknown =>
+      Array.isArray(value) ? value.map(json) : typeof value === 'bigint' ? String(value) : value;
+    return json(this.toArray());
   }
 
   toString(): string {
