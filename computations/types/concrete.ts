@@ -69,7 +69,10 @@ class Matcher {
         if (concrete.elements.length !== generic.elements.length) throw differ('length');
         for (const [index, element] of generic.elements.entries()) {
           const given = concrete.elements[index];
-          if (given === undefined || given.name !== element.name) throw differ('element names');
+          // A signature without names takes any: a function's parameters keep the names they have.
+          const fits =
+            given !== undefined && (element.name === null || given.name === element.name);
+          if (!fits) throw differ('element names');
           this.match(element.type, given.type, defining);
         }
         return;
