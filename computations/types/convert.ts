@@ -6,19 +6,15 @@
 import { compactNotation } from './compact.ts';
 import { allocate, type DType, integerRange, isIntegerDType } from './dtypes.ts';
 import { FederatedTypeError, ValueError } from './errors.ts';
-import type { TensorLike } from './plain.ts';
 import {
-  bool,
-  float32,
-  int32,
-  int64,
-  type StructType,
-  string,
-  structOf,
-  type TensorType,
-  type Type,
-  tensor as tensorType,
-} from './types.ts';
+  describeData,
+  dtypeOfLibrary,
+  flatten,
+  isTensorLike,
+  shapeOf,
+  typedArrayDType,
+} from './raw-data.ts';
+import type { StructType, TensorType, Type } from './types.ts';
 import { type MaterializedValue, TensorValue } from './values.ts';
 
 /**
@@ -107,37 +103,6 @@ export async function toPlain(value: MaterializedValue, type: Type): Promise<unk
     default:
       throw mismatch(value, type);
   }
-}
-
-/** The type that a literal has when none is stated: an integer is an int32 if it fits, else an int64. */
-export function inferType(data: unknown, what: string): Type {
-  if (data instanceof TensorValue) return tensorType(data.dtype, data.shape);
-  switch (typeof data) {
-    case 'boolean':
-      return bool();
-    case 'string':
-      return string();
-    case 'bigint':
-      return int64();
-    case 'number':
-      return !Number.isInteger(data) ? float32() : fitsInt32(data) ? int32() : int64();
-  }
-  if (isTensorLike(data)) return tensorType(dtypeOfLibrary(data.dtype, what), data.shape);
-  const typed = typedArrayDType(data);
-  if (typed !== null) return tensorType(typed, [(data as ArrayLike<unknown>).length]);
-  if (Array.isArray(data)) return inferArrayType(data, what);
-  if (isPlainObject(data)) {
-    return structOf(
-      Object.entries(data).map(([name, member]) => ({
-        name,
-        type: inferType(member, `${what}.${name}`),
-      })),
-    );
-  }
-  throw new ValueError(
-    'value.wrong_type',
-    `${what} has no type of its own: ${describeData(data)}. State the types of the parameters.`,
-  );
 }
 
 /** The elements of a struct's data in the order of its type, each converted. */
@@ -358,99 +323,10 @@ function requireShape(shape: readonly number[], type: TensorType, what: string):
   }
 }
 
-function shapeOf(data: readonly unknown[]): number[] {
-  const shape: number[] = [];
-  let level: unknown = data;
-  while (Array.isArray(level) || typedArrayDType(level) !== null) {
-    const list = level as ArrayLike<unknown>;
-    shape.push(list.length);
-    level = list[0];
-  }
-  return shape;
-}
-
 // The sizes inside an empty array cannot be seen; those of the type stand for them.
 function completeShape(shape: readonly number[], type: TensorType): readonly number[] {
   if (type.shape === null || shape.at(-1) !== 0) return shape;
   return [...shape, ...type.shape.slice(shape.length).map((size) => size ?? 0)];
-}
-
-function flatten(data: readonly unknown[], shape: readonly number[], what: string): unknown[] {
-  let level: unknown[] = [...data];
-  for (const [axis, size] of shape.slice(1).entries()) {
-    const next: unknown[] = [];
-    for (const item of level) {
-      if (
-        !(Array.isArray(item) || typedArrayDType(item) !== null) ||
-        (item as ArrayLike<unknown>).length !== size
-      ) {
-        throw new ValueError(
-          'value.wrong_shape',
-          `${what} is a ragged array: on axis ${axis + 1} every entry must be an array of ${size}; got ${describeData(item)}.`,
-        );
-      }
-      for (const element of item as Iterable<unknown>) next.push(element);
-    }
-    level = next;
-  }
-  return level;
-}
-
-function inferArrayType(data: readonly unknown[], what: string): Type {
-  const shape = shapeOf(data);
-  const types = flatten(data, shape, what).map((element) => inferType(element, what));
-  const dtypes = new Set(types.map((type) => (type.kind === 'tensor' ? type.dtype : null)));
-  const [first] = dtypes;
-  if (first === null || first === undefined) {
-    throw new ValueError(
-      'value.wrong_type',
-      `${what} is an array without a type of its own. State the types of the parameters.`,
-    );
-  }
-  const mixed =
-    dtypes.size === 1
-      ? first
-      : dtypes.has('float32')
-        ? 'float32'
-        : dtypes.has('int64')
-          ? 'int64'
-          : first;
-  return tensorType(mixed, shape);
-}
-
-function fitsInt32(value: number): boolean {
-  return (value | 0) === value;
-}
-
-function isTensorLike(data: unknown): data is TensorLike {
-  return (
-    typeof data === 'object' &&
-    data !== null &&
-    'dataSync' in data &&
-    typeof data.dataSync === 'function' &&
-    'shape' in data &&
-    Array.isArray(data.shape)
-  );
-}
-
-function dtypeOfLibrary(dtype: string, what: string): DType {
-  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool' || dtype === 'string')
-    return dtype;
-  throw new ValueError(
-    'value.wrong_type',
-    `${what} is a tensor of dtype ${dtype}, which has no counterpart here.`,
-  );
-}
-
-function typedArrayDType(data: unknown): DType | null {
-  if (data instanceof Float32Array || data instanceof Float64Array) return 'float32';
-  if (data instanceof Int32Array || data instanceof Int16Array || data instanceof Int8Array)
-    return 'int32';
-  if (data instanceof Uint16Array) return 'int32';
-  if (data instanceof Uint32Array) return 'int64';
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return 'int64';
-  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) return 'uint8';
-  return null;
 }
 
 /** True if elements can be copied as they are. A bool is not: it is stored as a byte of 0 or 1. */
@@ -462,12 +338,6 @@ function isSameStorage<D extends DType>(
   return (
     dtype !== 'bool' && ArrayBuffer.isView(elements) && elements.constructor === storage.constructor
   );
-}
-
-function isPlainObject(data: unknown): data is { readonly [key: string]: unknown } {
-  if (typeof data !== 'object' || data === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(data);
-  return prototype === Object.prototype || prototype === null;
 }
 
 function wrongElement(value: unknown, dtype: DType, what: string): ValueError {
@@ -491,17 +361,4 @@ function mismatch(value: MaterializedValue, type: Type): ValueError {
     'value.wrong_structure',
     `An executor returned a ${value.kind} value where ${compactNotation(type)} was expected.`,
   );
-}
-
-/** A short description of data that names its kind but never prints its content at length. */
-function describeData(data: unknown): string {
-  if (data === null) return 'null';
-  if (Array.isArray(data)) return `an array of ${data.length}`;
-  if (ArrayBuffer.isView(data)) return data.constructor.name;
-  if (typeof data === 'object')
-    return data instanceof TensorValue
-      ? `a tensor of ${data.dtype}`
-      : `an object (${Object.keys(data).slice(0, 5).join(', ')})`;
-  if (typeof data === 'string') return `a string of ${data.length} characters`;
-  return typeof data === 'function' ? 'a function' : `${typeof data} ${String(data)}`;
 }

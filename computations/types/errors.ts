@@ -130,6 +130,8 @@ export type ExecutionErrorCode =
   | 'execution.kernel_failed'
   | 'execution.client_failed'
   | 'execution.released'
+  | 'execution.sequence_consumed'
+  | 'execution.opaque_value'
   | 'execution.linear_reuse';
 
 /** A well-typed computation failed while it ran. */

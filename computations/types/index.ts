@@ -6,6 +6,7 @@ export * from './concrete.ts';
 export * from './convert.ts';
 export * from './dtypes.ts';
 export * from './errors.ts';
+export * from './infer.ts';
 export * from './parse.ts';
 export type * from './plain.ts';
 export * from './predicates.ts';
