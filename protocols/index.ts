@@ -1,9 +1,157 @@
 /** @file The public names of the protocols room: secure aggregation as mathematics and state machines. */
 
-export * from './crypto/bytes.ts';
+export {
+  aesCtrKeystream,
+  equalBytes,
+  generateX25519KeyPair,
+  hkdfSha256,
+  platformName,
+  randomBytes,
+  sha256,
+  x25519PublicKey,
+  x25519SharedSecret,
+} from '#crypto';
+export {
+  bigIntFromBytes,
+  bigIntToBytes,
+  bitLength,
+  concatBytes,
+  fromHex,
+  toHex,
+  utf8,
+} from './crypto/bytes.ts';
+export * from './crypto/hpke.ts';
+export type {
+  CryptoPlatform,
+  HkdfParameters,
+  Keystream,
+  Rng,
+  X25519KeyPair,
+} from './crypto/interface.ts';
 export { deterministicRng, uniformBelow, uniformBits } from './crypto/random.ts';
+export * from './crypto/sealed-channel.ts';
 export { SecretBytes } from './crypto/secret.ts';
-export * from './masking/mask-kernel.ts';
-export * from './masking/mask-key.ts';
+export { type Fault, isFault, ProtocolError, type ProtocolErrorCode } from './errors.ts';
+export { LinearState } from './linear-state.ts';
+export {
+  type MaskingClientFault,
+  type MaskingClientFinished,
+  type MaskingClientInput,
+  type MaskingClientSetup,
+  type MaskingClientStarted,
+  type MaskingClientState,
+  maskClientInput,
+  startMaskingClient,
+} from './masking/client.ts';
+export { applyMasks, type Mask } from './masking/mask-kernel.ts';
+export { type MaskBinding, maskKeystream } from './masking/mask-key.ts';
+export {
+  type AdvertisedKey,
+  advertisedKeyCodec,
+  type MaskedInput,
+  maskedInputCodec,
+  parametersCodec,
+  type Roster,
+  type RosterEntry,
+  rosterCodec,
+} from './masking/messages.ts';
+export {
+  type MaskedVector,
+  type MaskingParameters,
+  type ModularVector,
+  type SumVector,
+  sumVector,
+} from './masking/parameters.ts';
+export {
+  finishMaskingServer,
+  handleAtMaskingServer,
+  type MaskingServerContinued,
+  type MaskingServerFault,
+  type MaskingServerFinished,
+  type MaskingServerSetup,
+  type MaskingServerState,
+  missingAtMaskingServer,
+  startMaskingServer,
+} from './masking/server.ts';
+export {
+  type AggregatorContinued,
+  type AggregatorFinished,
+  type AggregatorSetup,
+  type AggregatorState,
+  finishAggregator,
+  handleAtAggregator,
+  startAggregator,
+} from './paillier/aggregator.ts';
+export {
+  addCiphertexts,
+  addPlaintexts,
+  decodeCiphertexts,
+  encodeCiphertexts,
+} from './paillier/ciphertexts.ts';
+export {
+  encryptClientInput,
+  type PaillierClientFinished,
+  type PaillierClientInput,
+  type PaillierClientSetup,
+} from './paillier/client.ts';
+export { decrypt } from './paillier/decryption.ts';
+export { createEncryptor, type Encryptor, type EncryptorOptions } from './paillier/encryptor.ts';
+export { PaillierError, type PaillierErrorCode } from './paillier/errors.ts';
+export type { PaillierFault, PaillierFaultCode, PaillierStage } from './paillier/faults.ts';
+export {
+  decryptAtKeyHolder,
+  type KeyHolderFinished,
+  type KeyHolderSetup,
+  type KeyHolderStarted,
+  type KeyHolderState,
+  startKeyHolder,
+} from './paillier/key-holder.ts';
+export {
+  type AnnouncedKey,
+  announcedKeyCodec,
+  type DecryptedSum,
+  decryptedSumCodec,
+  type EncryptedInput,
+  type EncryptedSum,
+  encryptedInputCodec,
+  encryptedSumCodec,
+  type PaillierSession,
+} from './paillier/messages.ts';
+export {
+  createPackingPlan,
+  type PackedModularSum,
+  type PackedSegment,
+  type PackedSum,
+  type PackingOptions,
+  type PackingPlan,
+  packValues,
+  unpackSums,
+} from './paillier/packing.ts';
+export {
+  generatePaillierKey,
+  importPrivateKey,
+  type KeyGenerationOptions,
+  type PaillierPrivateKey,
+  type PrivateKeyLike,
+} from './paillier/private-key.ts';
+export {
+  DEFAULT_MODULUS_BITS,
+  importPublicKey,
+  type KeyPolicy,
+  LEAST_MODULUS_BITS,
+  type PaillierPublicKey,
+  type PublicKeyLike,
+} from './paillier/public-key.ts';
+export {
+  maskEncryptedSum,
+  type PaillierServerContinued,
+  type PaillierServerFinished,
+  type PaillierServerSetup,
+  type PaillierServerState,
+  readDecryptedSum,
+  unmaskDecryptedSum,
+} from './paillier/server.ts';
 export * from './residues/arithmetic.ts';
+export * from './residues/bit-packing.ts';
 export * from './residues/residues.ts';
+export type { DecodingFault, DecodingLimits, MessageCodec } from './wire/message-codec.ts';

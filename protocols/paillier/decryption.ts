@@ -9,9 +9,10 @@ import type { Rng } from '../crypto/interface.ts';
 import { uniformBelow, uniformBits } from '../crypto/random.ts';
 import { checkCiphertexts } from './ciphertexts.ts';
 import { PaillierError } from './errors.ts';
-import { modPow, modulo } from './number-theory.ts';
+import { modulo } from './number-theory.ts';
 import type { PaillierPrivateKey, PrimeHalf, PrivateParameters } from './private-key.ts';
 import type { PaillierPublicKey } from './public-key.ts';
+import { modPowSquare } from './square-ring.ts';
 
 /**
  * All plaintexts, or none.
@@ -46,11 +47,11 @@ function decryptHalf(
   ciphertexts: readonly bigint[],
   rng: Rng,
 ): bigint[] {
-  let blinding = modPow(1n + uniformBelow(rng, prime - 1n), prime, primeSquared);
+  let blinding = modPowSquare(1n + uniformBelow(rng, prime - 1n), prime, prime);
   return ciphertexts.map((ciphertext) => {
     const blinded = ((ciphertext % primeSquared) * blinding) % primeSquared;
     blinding = (blinding * blinding) % primeSquared;
-    const power = modPow(blinded, prime - 1n, primeSquared);
+    const power = modPowSquare(blinded, prime - 1n, prime);
     return (((power - 1n) / prime) * factor) % prime;
   });
 }
@@ -78,7 +79,7 @@ function verify(
       if ((exponent >> BigInt(bit)) & 1n) product = (product * residues[i]!) % nSquared;
     }
   }
-  if (modPow(product, lambda, nSquared) !== 1n) {
+  if (modPowSquare(product, lambda, n) !== 1n) {
     throw new PaillierError(
       'decryption-fault',
       'the decrypted values do not belong to the ciphertexts; nothing is released',

@@ -4,8 +4,8 @@
  * c = (1 + m n) * h^a mod n^2 with h = (-x^2)^n fixed and a uniform, half as long as n.
  *
  * Semantic security rests on Paillier's assumption and on that of the paper, that such a short
- * power of h looks like any power. Every encryptor draws its own x: who chose h would know a
- * trapdoor to nothing, but a bad h (of small order) hides nothing, so it is nobody else's choice.
+ * power of h looks like any power. Every encryptor draws its own x, because an h of small order,
+ * chosen by somebody else, would hide nothing.
  */
 
 import { randomBytes } from '#crypto';
@@ -13,8 +13,9 @@ import type { Rng } from '../crypto/interface.ts';
 import { uniformBelow } from '../crypto/random.ts';
 import { PaillierError } from './errors.ts';
 import { FixedBase } from './fixed-base.ts';
-import { gcd, modPow } from './number-theory.ts';
+import { gcd } from './number-theory.ts';
 import type { PaillierPublicKey } from './public-key.ts';
+import { modPowSquare, SquareRing } from './square-ring.ts';
 
 export interface Encryptor {
   readonly publicKey: PaillierPublicKey;
@@ -32,7 +33,7 @@ export interface EncryptorOptions {
   readonly rng?: Rng;
 }
 
-/** One for each key, kept as long as the key: it holds a table (see `FixedBase` for its size). */
+/** One for each key, kept as long as the key: it holds a table of some MB (see `FixedBase`). */
 export function createEncryptor(
   publicKey: PaillierPublicKey,
   { rng = randomBytes }: EncryptorOptions = {},
@@ -56,7 +57,7 @@ export function createEncryptor(
   };
 
   function randomizers(count: number): bigint[] {
-    base ??= new FixedBase(drawGenerator(publicKey, rng), nSquared, exponentBits);
+    base ??= new FixedBase(new SquareRing(n), drawGenerator(publicKey, rng), exponentBits);
     base.reserve(count);
     // 1 to 2^exponentBits - 1: an exponent of 0 would hide nothing.
     return Array.from({ length: count }, () => base!.power(1n + uniformBelow(rng, exponentLimit)));
@@ -64,11 +65,11 @@ export function createEncryptor(
 }
 
 /** h = (-x^2)^n mod n^2 for a random unit x: of Jacobi symbol 1 where both primes are 3 mod 4. */
-function drawGenerator({ n, nSquared }: PaillierPublicKey, rng: Rng): bigint {
+function drawGenerator({ n }: PaillierPublicKey, rng: Rng): bigint {
   for (;;) {
     const x = uniformBelow(rng, n);
     if (x < 2n || gcd(x, n) !== 1n) continue;
-    const generator = modPow(n - ((x * x) % n), n, nSquared);
+    const generator = modPowSquare(n - ((x * x) % n), n, n);
     if (generator !== 1n) return generator;
   }
 }
