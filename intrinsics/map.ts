@@ -43,6 +43,10 @@ export const FEDERATED_MAP_ALL_EQUAL = defineIntrinsic(
  * @param value a placed value, or a struct of values placed alike, which is zipped.
  * @returns `{U}@CLIENTS` or `U@SERVER`. At clients the result is not all-equal, even if the value is.
  */
+export function federatedMap(
+  fn: PolymorphicComputation,
+  value: Value<FederatedType>,
+): Operand<FederatedType>;
 export function federatedMap<P extends readonly Type[], R extends Type>(
   fn: Computation<P, R>,
   value: PlacedAt<ParameterMember<P>, 'server'>,
@@ -51,10 +55,6 @@ export function federatedMap<P extends readonly Type[], R extends Type>(
   fn: Computation<P, R>,
   value: PlacedAt<ParameterMember<P>, 'clients'>,
 ): Operand<AtClients<R, false>>;
-export function federatedMap(
-  fn: PolymorphicComputation,
-  value: Value<FederatedType>,
-): Operand<FederatedType>;
 export function federatedMap(fn: unknown, value: unknown): Operand<Type> {
   const { node, type } = toPlaced(value, 'The second argument of federatedMap');
   const mapper = toFunction(fn, [type.member], 'The first argument of federatedMap');

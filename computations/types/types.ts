@@ -101,13 +101,10 @@ export type Type =
   | PlacementType
   | AbstractType;
 
-type ScalarOrArray<D extends DType, S extends Shape> = TensorType<
-  D,
-  S extends readonly [] ? readonly [] : Shape
->;
+type Rank<S extends Shape> = S extends readonly [] ? readonly [] : Shape;
 type TensorConstructor<D extends DType> = <const S extends Shape>(
   ...shape: S
-) => ScalarOrArray<D, S>;
+) => TensorType<D, Rank<S>>;
 
 /**
  * Constructors of tensor types: `int32()` is a scalar, `float32(28, 28)` a matrix,
@@ -125,8 +122,8 @@ export const string: TensorConstructor<'string'> = (...shape) => tensor('string'
 export function tensor<D extends DType, const S extends Shape>(
   dtype: D,
   shape: S,
-): ScalarOrArray<D, S> {
-  return tensorOfShape(dtype, shape) as ScalarOrArray<D, S>;
+): TensorType<D, Rank<S>> {
+  return tensorOfShape(dtype, shape) as TensorType<D, Rank<S>>;
 }
 
 /** A tensor type whose rank may be unknown (`shape: null`). */
