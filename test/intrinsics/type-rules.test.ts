@@ -137,7 +137,7 @@ describe('types of results', () => {
     [
       'sequence sum',
       [atClients(sequence(float32(3)))],
-      (x) => sequenceSum(x),
+      untyped(sequenceSum),
       '{float32[3]}@CLIENTS',
     ],
   ])('%s', (_name, parameters, body, expected) => {
@@ -255,7 +255,7 @@ describe('misuse from JavaScript shows both types', () => {
       'aggregate whose step returns no state',
       [atClients(float32())],
       (x) =>
-        federatedAggregate(
+        untyped(federatedAggregate)(
           x,
           0,
           tensorComputation([int32(), float32()], (_s, v) => v) as never,
