@@ -1,0 +1,126 @@
+/**
+ * @file Work at many children at once. All start together; results keep the order of the children,
+ * whatever the order in which they finish. When one fails the others stop at their next step, what
+ * they made is disposed, and only then is the failure reported: nothing is left running.
+ */
+
+import { ExecutionError, type MaterializedValue } from '../computations/types/index.ts';
+import type { Executor, ExecutorValue } from './executor.ts';
+
+/** Passed along by the work of each child, between its steps. */
+export class WorkGate {
+  #failed = false;
+
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  shut(): void {
+    this.#failed = true;
+  }
+
+  /** Ends the work of this child if another one failed meanwhile. */
+  pass(): void {
+    if (this.#failed) throw new Stopped();
+  }
+}
+
+/** The work ended because that of another child failed; never seen from outside. */
+class Stopped extends Error {}
+
+/** @returns what to dispose when the work of another child fails. */
+export type ChildWork<T> = (child: Executor, index: number, gate: WorkGate) => Promise<T>;
+
+/**
+ * Does the same work at every child.
+ * @param placement where the children are.
+ * @param what names the work in messages.
+ * @throws ExecutionError `execution.client_failed` for the child that failed first.
+ */
+export async function atEachChild<T extends Disposable>(
+  children: readonly Executor[],
+  placement: string,
+  what: string,
+  work: ChildWork<T>,
+): Promise<T[]> {
+  const results = new Array<T | undefined>(children.length).fill(undefined);
+  const gate = new WorkGate();
+  let failure: { readonly index: number; readonly error: unknown } | null = null;
+  const run = async (child: Executor, index: number): Promise<void> => {
+    try {
+      results[index] = await work(child, index, gate);
+    } catch (error) {
+      if (gate.failed) return;
+      gate.shut();
+      failure = { index, error };
+    }
+  };
+  await Promise.all(children.map(run));
+  if (failure !== null) {
+    for (const result of results) result?.[Symbol.dispose]();
+    throw childFailed(placement, failure, what);
+  }
+  return results as T[];
+}
+
+/** Calls `task` on every item, all at once; failures are reported like those of `atEachChild`. */
+export async function gatherFromEach<I, T>(
+  items: readonly I[],
+  placement: string,
+  what: string,
+  task: (item: I, index: number) => Promise<T>,
+): Promise<T[]> {
+  const attempts = await Promise.allSettled(items.map(task));
+  return attempts.map((attempt, index) => {
+    if (attempt.status === 'fulfilled') return attempt.value;
+    throw childFailed(placement, { index, error: attempt.reason }, what);
+  });
+}
+
+/**
+ * The values of the clients in their order. A few are on their way at a time: enough to hide how
+ * long each takes, and not so many that all are in memory at once.
+ */
+export async function* readInOrder(
+  members: readonly ExecutorValue[],
+  what: string,
+): AsyncGenerator<MaterializedValue> {
+  const underway: Promise<MaterializedValue>[] = [];
+  let started = 0;
+  try {
+    for (let index = 0; index < members.length; index++) {
+      while (started < members.length && started < index + READ_AHEAD) {
+        const reading = (members[started++] as ExecutorValue).compute();
+        // Observed here, so that a failure that is never waited for is no unhandled rejection.
+        reading.catch(() => {});
+        underway.push(reading);
+      }
+      let value: MaterializedValue;
+      try {
+        value = await (underway.shift() as Promise<MaterializedValue>);
+      } catch (error) {
+        throw childFailed('clients', { index, error }, what);
+      }
+      yield value;
+    }
+  } finally {
+    await Promise.allSettled(underway);
+  }
+}
+
+const READ_AHEAD = 64;
+
+/** The error that names which client failed, with what it said as the cause; others speak for themselves. */
+function childFailed(
+  placement: string,
+  { index, error }: { readonly index: number; readonly error: unknown },
+  what: string,
+): unknown {
+  if (placement !== 'clients') return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ExecutionError(
+    'execution.client_failed',
+    `Client ${index} failed in ${what}: ${reason}`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,31 @@
+/** @file Faults of the protocols become errors of the executor stack here, and only here. */
+
+import { ProtocolAbortError, type ProtocolAbortErrorCode } from '../../computations/types/index.ts';
+import { type Fault, isFault } from '../../protocols/index.ts';
+
+/** The error for a fault: it names stage, reason and offender. */
+export function faultError(fault: Fault): ProtocolAbortError {
+  const who = fault.offender === undefined ? '' : ` (${fault.offender})`;
+  return new ProtocolAbortError(
+    CODES[fault.code] ?? 'protocol.aborted',
+    `The secure aggregation stopped in stage '${fault.stage}'${who}: ${fault.message}. No part of the sum was revealed.`,
+    { stage: fault.stage, reason: fault.code, offender: fault.offender },
+  );
+}
+
+/** @throws ProtocolAbortError if the outcome of a step is a fault. */
+export function requireNoFault<T extends { readonly kind: string }>(
+  outcome: T,
+): Exclude<T, { readonly kind: 'fault' }> {
+  if (isFault(outcome)) throw faultError(outcome);
+  return outcome as Exclude<T, { readonly kind: 'fault' }>;
+}
+
+const CODES: { readonly [code: string]: ProtocolAbortErrorCode | undefined } = {
+  'missing-clients': 'protocol.client_lost',
+  'cohort-too-small': 'protocol.too_few_clients',
+  'too-few-inputs': 'protocol.too_few_clients',
+  'invalid-parameters': 'protocol.bad_parameters',
+  'modulus-too-small': 'protocol.bad_parameters',
+  'invalid-plan': 'protocol.bad_parameters',
+};
