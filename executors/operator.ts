@@ -60,7 +60,7 @@ export function operatorStruct(...elements: readonly OperatorValue[]): OperatorS
 }
 
 /** True if there is no opaque value in it, so that it can leave the executor. */
-export function isData(value: OperatorValue): value is OperatorValue & MaterializedValue { kind: 'federated' }> {
+export function isData(value: OperatorValue): value is OperatorValue & MaterializedValue {
   if (value.kind === 'opaque') return false;
   return value.kind !== 'struct' || value.elements.every(isData);
 }
