@@ -59,6 +59,11 @@ export interface ExecutorFactory {
   readonly defaultClients?: number;
   /** An executor for these cardinalities. The factory may hand out the same one again. */
   createExecutor(cardinalities: Cardinalities): Promise<Executor>;
+  /**
+   * Says that an invocation is done with an executor that it got from `createExecutor`. A factory
+   * that keeps executors can then close those that it wants to drop without disturbing others.
+   */
+  releaseExecutor?(executor: Executor): void;
   /** Frees the executors for these cardinalities, after a failure for example. */
   cleanUpExecutor(cardinalities: Cardinalities): Promise<void>;
   /** Frees everything. */

@@ -1,0 +1,10 @@
+/** @file Contexts that run computations, and factories of the executor stacks that they run on. */
+
+export {
+  type CloseOptions,
+  ExecutionContext,
+  type ExecutionContextOptions,
+} from './execution-context.ts';
+export { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
+export { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
+export { type ManagedFactoryOptions, managedExecutorFactory } from './managed-factory.ts';

@@ -1,0 +1,36 @@
+/** @file The stack of executors at one participant: everything that has no placement. */
+
+import type { Backend } from '../computations/tensors/index.ts';
+import { DataExecutor, type DataSource } from '../executors/data-source.ts';
+import type { Executor } from '../executors/executor.ts';
+import type { Operator } from '../executors/operator.ts';
+import { OperatorExecutor } from '../executors/operators.ts';
+import { ReferenceResolvingExecutor } from '../executors/reference-resolving.ts';
+import { SequenceExecutor } from '../executors/sequence.ts';
+import { TensorExecutor } from '../executors/tensor.ts';
+
+export interface LeafExecutorOptions {
+  /** Operators beside tensor kernels and sequences. @default none */
+  readonly operators?: readonly Operator[];
+  /** Finds what `data` blocks name. Without it they are refused. */
+  readonly dataSource?: DataSource;
+  /** Random bytes for operators; see `OperatorExecutorOptions`. */
+  readonly random?: (n: number) => Uint8Array;
+}
+
+/**
+ * A leaf: syntax over operators over sequences over tensors. The inner resolving executor serves
+ * the functions that sequences are mapped and reduced with.
+ * @param backend may be shared by many leaves.
+ */
+export function leafExecutor(backend: Backend, options: LeafExecutorOptions = {}): Executor {
+  const { operators = [], dataSource, random } = options;
+  const tensors = new ReferenceResolvingExecutor(new TensorExecutor(backend));
+  const sequences = new SequenceExecutor(tensors);
+  const calls =
+    operators.length === 0
+      ? sequences
+      : new OperatorExecutor(sequences, operators, random === undefined ? {} : { random });
+  const data = dataSource === undefined ? calls : new DataExecutor(calls, dataSource);
+  return new ReferenceResolvingExecutor(data);
+}
