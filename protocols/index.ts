@@ -154,4 +154,13 @@ export {
 export * from './residues/arithmetic.ts';
 export * from './residues/bit-packing.ts';
 export * from './residues/residues.ts';
-export type { DecodingFault, DecodingLimits, MessageCodec } from './wire/message-codec.ts';
+export { ByteReader } from './wire/byte-reader.ts';
+export { ByteWriter } from './wire/byte-writer.ts';
+export {
+  type DecodingFault,
+  type DecodingLimits,
+  type MessageCodec,
+  type MessageFrame,
+  messageCodec,
+} from './wire/message-codec.ts';
+export { readUnsigned, writeUnsigned } from './wire/unsigned.ts';

@@ -116,7 +116,9 @@ describe('the key of a mask', () => {
     toHex(maskKeystream(from, { ...binding, ...changes }).read(32));
 
   it('stays the same from version to version', () => {
-    expect(first()).toMatchInlineSnapshot(`"342670a91eea08902e8fab9d3fb3d3065e4bdce0ae6ca4e47bb4816a2826d34d"`);
+    expect(first()).toMatchInlineSnapshot(
+      `"342670a91eea08902e8fab9d3fb3d3065e4bdce0ae6ca4e47bb4816a2826d34d"`,
+    );
   });
 
   it('differs with everything it is bound to', () => {

@@ -1,0 +1,162 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  addCiphertexts,
+  addPlaintexts,
+  createEncryptor,
+  decodeCiphertexts,
+  decrypt,
+  encodeCiphertexts,
+} from '../../../protocols/index.ts';
+import { modPow } from '../../../protocols/paillier/number-theory.ts';
+import {
+  PaillierPrivateKey,
+  type PrivateParameters,
+} from '../../../protocols/paillier/private-key.ts';
+import { seeded } from '../support.ts';
+import { smallKey, standardKey } from './keys.ts';
+
+const { publicKey } = smallKey;
+const { n, nSquared } = publicKey;
+const encryptor = createEncryptor(publicKey, { rng: seeded('encryptor') });
+const plaintexts = fc.array(
+  fc.oneof(fc.bigInt({ min: 0n, max: n - 1n }), fc.constantFrom(0n, 1n, n - 1n)),
+  { maxLength: 6 },
+);
+
+it('decrypts what it encrypted', () => {
+  fc.assert(
+    fc.property(plaintexts, (values) => {
+      expect(decrypt(smallKey, encryptor.encrypt(values))).toEqual(values);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+it('works at 2048 bits', () => {
+  const key = standardKey();
+  const values = [0n, 1n, key.publicKey.n - 1n];
+  expect(decrypt(key, createEncryptor(key.publicKey).encrypt(values))).toEqual(values);
+});
+
+it('adds ciphertexts and plaintexts mod n', () => {
+  fc.assert(
+    fc.property(plaintexts, fc.bigInt({ min: -(2n ** 600n), max: 2n ** 600n }), (values, known) => {
+      const ciphertexts = encryptor.encrypt(values);
+      const doubled = addCiphertexts(publicKey, ciphertexts, encryptor.encrypt(values));
+      expect(decrypt(smallKey, doubled)).toEqual(values.map((value) => (2n * value) % n));
+      const shifted = addPlaintexts(
+        publicKey,
+        ciphertexts,
+        values.map(() => known),
+      );
+      expect(decrypt(smallKey, shifted)).toEqual(
+        values.map((value) => (((value + known) % n) + n) % n),
+      );
+    }),
+    { numRuns: 30 },
+  );
+  expect(() => addCiphertexts(publicKey, [1n], [])).toThrow(/invalid-ciphertext/);
+});
+
+it('refuses plaintexts outside [0, n)', () => {
+  expect(() => encryptor.encrypt([-1n])).toThrow(/invalid-plaintext/);
+  expect(() => encryptor.encrypt([0n, n])).toThrow(/invalid-plaintext/);
+});
+
+describe('randomness', () => {
+  /** The randomizer r^n of a ciphertext, up to the plaintext: what the key holder could compare. */
+  const randomizer = (ciphertext: bigint) => {
+    const [plaintext] = decrypt(smallKey, [ciphertext]);
+    return (ciphertext * (1n + (n - plaintext!) * n)) % nSquared;
+  };
+
+  it('is fresh for equal plaintexts, and never trivial', () => {
+    const ciphertexts = encryptor.encrypt(new Array<bigint>(200).fill(5n));
+    expect(new Set(ciphertexts).size).toBe(200);
+    const randomizers = ciphertexts.map(randomizer);
+    expect(new Set(randomizers).size).toBe(200);
+    expect(randomizers).not.toContain(1n);
+  });
+
+  it('is an n-th power, and refreshing changes nothing else', () => {
+    const ciphertexts = encryptor.encrypt([5n, 6n]);
+    const refreshed = encryptor.refresh(ciphertexts);
+    expect(decrypt(smallKey, refreshed)).toEqual([5n, 6n]);
+    expect(refreshed.some((value, i) => value === ciphertexts[i])).toBe(false);
+    const { lambda } = smallKey.reveal();
+    for (const ciphertext of refreshed) {
+      expect(modPow(randomizer(ciphertext), lambda, nSquared)).toBe(1n);
+    }
+  });
+
+  it('comes from the source given, so that a run replays, and differs by encryptor', () => {
+    const run = (seed: string) => createEncryptor(publicKey, { rng: seeded(seed) }).encrypt([1n]);
+    expect(run('a')).toEqual(run('a'));
+    expect(run('a')).not.toEqual(run('b'));
+  });
+
+  it('survives a source that starts with zeros', () => {
+    let calls = 0;
+    const rng = seeded('later');
+    const stubborn = (length: number) => {
+      calls += 1;
+      return calls <= 2 ? new Uint8Array(length) : rng(length);
+    };
+    const [ciphertext] = createEncryptor(publicKey, { rng: stubborn }).encrypt([9n]);
+    expect(randomizer(ciphertext!)).not.toBe(1n);
+    expect(decrypt(smallKey, [ciphertext!])).toEqual([9n]);
+  });
+});
+
+describe('ciphertexts from outside', () => {
+  const good = encryptor.encrypt([1n, 2n, 3n]);
+  const { p } = smallKey.reveal();
+
+  it('come back from their bytes', () => {
+    const bytes = encodeCiphertexts(publicKey, good);
+    expect(bytes.length).toBe(3 * publicKey.ciphertextBytes);
+    expect(decodeCiphertexts(publicKey, bytes, 3)).toEqual(good);
+  });
+
+  it.each<[string, bigint]>([
+    ['0', 0n],
+    ['n', n],
+    ['5 n', 5n * n],
+    ['n^2', nSquared],
+    ['c + n^2', good[1]! + nSquared],
+    ['a multiple of p', 12_345n * p.prime],
+    ['-1', -1n],
+  ])('are refused if one is %s', (_, bad) => {
+    expect(() => decrypt(smallKey, [good[0]!, bad, good[2]!])).toThrow(/invalid-ciphertext/);
+    if (bad >= 0n && bad < 2n ** 1024n) {
+      const bytes = encodeCiphertexts(publicKey, [good[0]!, bad]);
+      expect(() => decodeCiphertexts(publicKey, bytes, 2)).toThrow(/invalid-ciphertext/);
+    }
+  });
+
+  it('are refused in another number of bytes', () => {
+    const bytes = encodeCiphertexts(publicKey, good);
+    expect(() => decodeCiphertexts(publicKey, bytes, 2)).toThrow(/invalid-ciphertext/);
+    expect(() => decodeCiphertexts(publicKey, bytes.subarray(1), 3)).toThrow(/invalid-ciphertext/);
+    expect(() => decodeCiphertexts(publicKey, Uint8Array.of(0, ...bytes), 3)).toThrow(
+      /invalid-ciphertext/,
+    );
+  });
+});
+
+describe('a fault in decryption', () => {
+  const ciphertexts = encryptor.encrypt([n - 11n, n / 2n, n / 3n]);
+  const parameters = smallKey.reveal();
+  const faults: [string, Partial<PrivateParameters>][] = [
+    ['the factor of p', { p: { ...parameters.p, factor: parameters.p.factor ^ 4n } }],
+    ['the factor of q', { q: { ...parameters.q, factor: parameters.q.factor ^ 1n } }],
+    ['the modulus of p', { p: { ...parameters.p, primeSquared: parameters.p.primeSquared ^ 2n } }],
+    ['the inverse of p', { pInverse: parameters.pInverse ^ 8n }],
+  ];
+
+  it.each(faults)('in %s releases nothing', (_, fault) => {
+    const faulty = new PaillierPrivateKey(publicKey, { ...parameters, ...fault });
+    expect(() => decrypt(faulty, ciphertexts)).toThrow(/decryption-fault/);
+  });
+});
