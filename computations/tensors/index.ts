@@ -1,9 +1,18 @@
 /** @file Tensor computations as kernel graphs: tracing, building, checking, printing, replay. */
 
+export type { Backend, BackendName, DeviceTensor, Program } from './backends/backend.ts';
+export { type BackendOptions, loadBackend } from './backends/load.ts';
 export { GraphBuilder, inlineGraph, type ParameterOptions } from './builder.ts';
+export {
+  decodeGraph,
+  encodeGraph,
+  type GraphSize,
+  graphBytes,
+  graphHash,
+  graphSize,
+} from './encode.ts';
 export * from './graph.ts';
 export { simplifyGraph } from './simplify.ts';
 export type { Size, SizeExpression } from './sizes.ts';
 export type { TracedArgument, TracedArguments, TracedResult } from './trace/arguments.ts';
-export { isTracingTensors } from './trace/guards.ts';
 export { type TracedTensors, type TraceOptions, traceTensors } from './trace/trace.ts';

@@ -84,6 +84,24 @@ const gather: HostKernel = ([input, positions], attributes, [output]) => {
   return [out];
 };
 
+const segmentSum: HostKernel = ([input, segments], attributes, [output]) => {
+  const x = (input as HostTensor).data as Float32Array | Int32Array;
+  const ids = (segments as HostTensor).data as Int32Array;
+  const spec = output as ConcreteSpec;
+  const out = allocateOutput(spec) as Float32Array | Int32Array;
+  const rows = spec.shape[0] ?? 0;
+  const inner = shapeSize(spec.shape.slice(1));
+  ids.forEach((segment, row) => {
+    if (segment < 0) return;
+    if (segment >= rows) failWith(attributes, '', `The segment ${segment} is not below ${rows}.`);
+    for (let i = 0; i < inner; i++) {
+      const at = segment * inner + i;
+      out[at] = (out[at] as number) + (x[row * inner + i] as number);
+    }
+  });
+  return [out];
+};
+
 const fill: HostKernel = (_, attributes, [output]) => {
   const spec = output as ConcreteSpec;
   const out = allocateOutput(spec) as Exclude<MutableData, string[]>;
@@ -103,6 +121,7 @@ export const MOVING_KERNELS: Readonly<Record<string, HostKernel>> = {
   'fl.Concat': concat,
   'fl.Slice': slice,
   'fl.Gather': gather,
+  'fl.SegmentSum': segmentSum,
   'fl.Fill': fill,
   'fl.Require': require,
   'fl.Reshape': ([x]) => [(x as HostTensor).data],

@@ -227,6 +227,21 @@ export const HOST: KernelTable = {
       return [spec(x.dtype, [...indices.shape, ...x.shape.slice(1)])];
     },
   },
+  /** Rows of `x` added up by segment, in order; a row whose id is negative is left out. */
+  'fl.SegmentSum': {
+    inputs: ['x', 'segmentIds'],
+    attributes: { numSegments: 'int' },
+    pure: false,
+    infer: (call) => {
+      const x = call.typed('x', ['float32', 'int32']);
+      const ids = call.typed('segmentIds', ['int32']);
+      call.require(
+        x.shape.length >= 1 && ids.shape.length === 1 && ids.shape[0] === x.shape[0],
+        'segmentIds must have one entry for each row',
+      );
+      return [spec(x.dtype, [call.int('numSegments'), ...x.shape.slice(1)])];
+    },
+  },
   /** A tensor of one value; `value` is a number, or decimal digits for an int64. */
   'fl.Fill': {
     inputs: [],

@@ -1,0 +1,65 @@
+/** @file A backend made of a device: programs cached by graph hash, tensors by upload. */
+
+import type { TensorValue } from '../../types/values.ts';
+import { graphHash } from '../encode.ts';
+import type { KernelGraph } from '../graph.ts';
+import { HOST_KERNELS } from '../host/index.ts';
+import { requireKernels } from '../lowering/index.ts';
+import type { Backend, BackendName, DeviceTensor, Program } from './backend.ts';
+import type { Device } from './device.ts';
+import { DeviceProgram } from './program.ts';
+import { Storage, StoredTensor } from './storage.ts';
+
+/** Programs kept, those used last. */
+const MAX_PROGRAMS = 256;
+
+export class DeviceBackend implements Backend {
+  readonly name: BackendName;
+  readonly reason: string;
+  readonly #device: Device;
+  readonly #programs = new Map<string, DeviceProgram>();
+  // Saves hashing a graph that is prepared again; graphs are immutable.
+  #byIdentity = new WeakMap<KernelGraph, DeviceProgram>();
+
+  constructor(device: Device, reason: string) {
+    this.name = device.name;
+    this.reason = reason;
+    this.#device = device;
+  }
+
+  prepare(graph: KernelGraph): Program {
+    const known = this.#byIdentity.get(graph);
+    if (known !== undefined) return known;
+    const hash = graphHash(graph);
+    let program = this.#programs.get(hash);
+    if (program === undefined) {
+      requireKernels(graph, {
+        name: this.name,
+        has: (kernel) =>
+          this.#device.has(kernel) || HOST_KERNELS[kernel] !== undefined || kernel === 'Fill',
+      });
+      program = new DeviceProgram(graph, this.#device);
+    }
+    // Moves it to the end: a Map iterates in the order of insertion.
+    this.#programs.delete(hash);
+    this.#programs.set(hash, program);
+    this.#byIdentity.set(graph, program);
+    for (const [oldest, old] of this.#programs) {
+      if (this.#programs.size <= MAX_PROGRAMS) break;
+      this.#programs.delete(oldest);
+      old.release();
+    }
+    return program;
+  }
+
+  upload(value: TensorValue): DeviceTensor {
+    const storage = new Storage(this.#device, value.dtype, value.data.slice(), null);
+    return new StoredTensor(storage, value.shape);
+  }
+
+  close(): void {
+    for (const program of this.#programs.values()) program.release();
+    this.#programs.clear();
+    this.#byIdentity = new WeakMap();
+  }
+}

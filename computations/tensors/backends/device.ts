@@ -1,0 +1,24 @@
+/** @file The kernels and the memory of one tfjs backend, called directly and not by tfjs's engine. */
+
+import type { ConcreteAttributes } from '../kernels/definition.ts';
+import type { DeviceArray } from './storage.ts';
+
+/** A tensor in the memory of a device. */
+export interface DeviceHandle {
+  readonly dataId: object;
+  readonly shape: number[];
+  readonly dtype: 'float32' | 'int32' | 'bool';
+}
+
+export type DeviceInputs = readonly DeviceHandle[] | Readonly<Record<string, DeviceHandle>>;
+
+export interface Device {
+  readonly name: 'native' | 'wasm' | 'cpu';
+  has(kernel: string): boolean;
+  write(data: DeviceArray, shape: readonly number[], dtype: DeviceHandle['dtype']): DeviceHandle;
+  /** The values, as a copy. */
+  read(handle: DeviceHandle): DeviceArray;
+  free(handle: DeviceHandle): void;
+  /** Runs a kernel; each output is freed on its own, even if it shares memory with an input. */
+  run(kernel: string, inputs: DeviceInputs, attributes: ConcreteAttributes): readonly DeviceHandle[];
+}

@@ -1,0 +1,182 @@
+/**
+ * @file A graph at known sizes, lowered for a device and laid out as steps: which kernel runs
+ * where, on which values, and which values are freed after it.
+ */
+
+import { GraphBuilder, inlineGraph } from '../builder.ts';
+import {
+  type ConcreteSpec,
+  inputIds,
+  isInputList,
+  type KernelGraph,
+  type KernelNode,
+  shapeSize,
+  type ValueId,
+  valueSpecs,
+} from '../graph.ts';
+import type { HostKernel, HostTensor } from '../host/arrays.ts';
+import { HOST_KERNELS, hostKernel, inputOrder } from '../host/index.ts';
+import type { ConcreteAttributes } from '../kernels/definition.ts';
+import { lowerGraph } from '../lowering/index.ts';
+import { simplifyGraph } from '../simplify.ts';
+import type { Device } from './device.ts';
+import { Storage } from './storage.ts';
+
+export type Step = {
+  readonly kernel: string;
+  /** Ids of the inputs: in the order of the kernel table for host steps. */
+  readonly inputs: readonly ValueId[];
+  /** Names of the inputs for device steps; `null` for a list. */
+  readonly names: readonly string[] | null;
+  readonly attributes: ConcreteAttributes;
+  readonly outputs: readonly ConcreteSpec[];
+  /** Id of the first output. */
+  readonly firstOutput: ValueId;
+  /** Values that no later step and no result needs. */
+  readonly frees: readonly ValueId[];
+} & ({ readonly kind: 'host'; readonly run: HostKernel } | { readonly kind: 'device' | 'alias' });
+
+export interface Plan {
+  readonly parameters: readonly ConcreteSpec[];
+  /** Values that are the same in every run, by id. */
+  readonly constants: ReadonlyMap<ValueId, { readonly storage: Storage; readonly shape: readonly number[] }>;
+  readonly steps: readonly Step[];
+  readonly results: readonly ValueId[];
+  readonly valueCount: number;
+}
+
+/**
+ * Graphs whose values have no more elements than this in all run on the host, if the host has all
+ * their kernels to the same bits.
+ */
+const TINY_ELEMENTS = 2048;
+
+/** @throws GraphError if the graph does not type-check at these parameter types */
+export function makePlan(
+  graph: KernelGraph,
+  parameters: readonly ConcreteSpec[],
+  device: Device,
+): Plan {
+  const concrete = specialize(graph, parameters);
+  const lowered = simplifyGraph(
+    lowerGraph(concrete, {
+      name: device.name,
+      has: (kernel) => device.has(kernel) || HOST_KERNELS[kernel] !== undefined,
+    }),
+  );
+  const tiny = isTiny(concrete);
+  return layOut(tiny ? simplifyGraph(concrete) : lowered, device, tiny);
+}
+
+/** Drops the constants of a plan. */
+export function releasePlan(plan: Plan): void {
+  for (const { storage } of plan.constants.values()) storage.release();
+}
+
+/** The graph with every size known; all types are derived anew. */
+function specialize(graph: KernelGraph, parameters: readonly ConcreteSpec[]): KernelGraph {
+  const builder = new GraphBuilder();
+  const inputs = parameters.map((spec) => builder.parameter(spec));
+  return builder.build(inlineGraph(builder, graph, inputs));
+}
+
+function isTiny(graph: KernelGraph): boolean {
+  const specs = valueSpecs(graph) as readonly ConcreteSpec[];
+  return (
+    specs.reduce((sum, { shape }) => sum + shapeSize(shape), 0) <= TINY_ELEMENTS &&
+    graph.nodes.every((node) => {
+      const inputs = inputIds(node.inputs).map((id) => specs[id] as ConcreteSpec);
+      return hostKernel(node.kernel, inputs, node.attributes as ConcreteAttributes) !== undefined;
+    })
+  );
+}
+
+function layOut(graph: KernelGraph, device: Device, tiny: boolean): Plan {
+  const specs = valueSpecs(graph) as readonly ConcreteSpec[];
+  const constants = new Map<ValueId, { storage: Storage; shape: readonly number[] }>();
+  const firstConstant = graph.parameters.length;
+  graph.constants.forEach(({ dtype, shape, data }, index) => {
+    const storage = new Storage(device, dtype, data, null);
+    constants.set(firstConstant + index, { storage, shape });
+  });
+  const steps: Omit<Step, 'frees'>[] = [];
+  let next = firstConstant + graph.constants.length;
+  for (const node of graph.nodes) {
+    const firstOutput = next;
+    next += node.outputs.length;
+    const step = makeStep(node, firstOutput, specs, tiny);
+    if (step.kind === 'host' && step.inputs.length === 0) {
+      // Made from attributes alone: computed once.
+      const outputs = (step as HostStep).run([], step.attributes, step.outputs);
+      step.outputs.forEach(({ dtype, shape }, output) => {
+        const data = outputs[output] as HostTensor['data'];
+        const storage = new Storage(device, dtype, data, null);
+        constants.set(firstOutput + output, { storage, shape });
+      });
+    } else {
+      steps.push(step);
+    }
+  }
+  return {
+    parameters: specs.slice(0, firstConstant),
+    constants,
+    steps: withFrees(steps, graph.results, constants),
+    results: graph.results,
+    valueCount: next,
+  };
+}
+
+type HostStep = Extract<Step, { kind: 'host' }>;
+
+function makeStep(
+  node: KernelNode,
+  firstOutput: ValueId,
+  specs: readonly ConcreteSpec[],
+  tiny: boolean,
+): Omit<Step, 'frees'> {
+  const attributes = node.attributes as ConcreteAttributes;
+  const outputs = node.outputs as readonly ConcreteSpec[];
+  const base = { kernel: node.kernel, attributes, outputs, firstOutput };
+  if (ALIASES.has(node.kernel)) {
+    return { ...base, kind: 'alias', inputs: inputIds(node.inputs), names: null };
+  }
+  const given = inputIds(node.inputs).map((id) => specs[id] as ConcreteSpec);
+  const onHost = tiny || ALWAYS_HOST.has(node.kernel);
+  const run = onHost ? hostKernel(node.kernel, given, attributes) : HOST_KERNELS[node.kernel];
+  if (run !== undefined) {
+    const order = inputOrder(node.kernel);
+    const { inputs } = node;
+    const ids =
+      order === 'list' || isInputList(inputs)
+        ? inputIds(inputs)
+        : order.flatMap((name) => inputs[name] ?? []);
+    return { ...base, kind: 'host', run, inputs: ids, names: null } as Omit<HostStep, 'frees'>;
+  }
+  const names = isInputList(node.inputs) ? null : Object.keys(node.inputs);
+  return { ...base, kind: 'device', inputs: inputIds(node.inputs), names };
+}
+
+/** Kernels that only give their input another shape. */
+const ALIASES: ReadonlySet<string> = new Set(['Reshape', 'ExpandDims', 'Identity', 'fl.Reshape']);
+const ALWAYS_HOST: ReadonlySet<string> = new Set(['Fill']);
+
+function withFrees(
+  steps: readonly Omit<Step, 'frees'>[],
+  results: readonly ValueId[],
+  constants: ReadonlyMap<ValueId, unknown>,
+): readonly Step[] {
+  const needed = new Set(results);
+  const finished: Step[] = [];
+  for (let index = steps.length - 1; index >= 0; index--) {
+    const step = steps[index] as Omit<Step, 'frees'>;
+    const touched = [...step.inputs, ...step.outputs.map((_, output) => step.firstOutput + output)];
+    const frees: ValueId[] = [];
+    for (const id of touched) {
+      if (needed.has(id) || constants.has(id)) continue;
+      needed.add(id);
+      frees.push(id);
+    }
+    finished.push({ ...step, frees } as Step);
+  }
+  return finished.reverse();
+}

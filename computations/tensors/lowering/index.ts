@@ -1,0 +1,65 @@
+/**
+ * @file Lowers a graph for a backend: kernels that it lacks, or does slowly or wrongly, are written
+ * with kernels that it has. One rule a kernel; a rule's nodes are lowered in their turn.
+ */
+
+import { ExecutionError } from '../../types/errors.ts';
+import { GraphBuilder } from '../builder.ts';
+import { type KernelGraph, mapInputs, type ValueId } from '../graph.ts';
+import {
+  conv2DBackpropFilter,
+  depthwiseBackpropFilter,
+  depthwiseBackpropInput,
+} from './convolution.ts';
+import { negativeZeroPadding, oneHot, segmentSum } from './indexing.ts';
+import {
+  integerProduct,
+  integerSquare,
+  integerSquaredDifference,
+  transposedProduct,
+} from './products.ts';
+import { type Emit, LoweredNode, type LoweringRule, type LoweringTarget } from './rule.ts';
+
+const RULES: Readonly<Record<string, LoweringRule>> = {
+  BatchMatMul: transposedProduct,
+  _FusedMatMul: transposedProduct,
+  Conv2DBackpropFilter: conv2DBackpropFilter,
+  DepthwiseConv2dNativeBackpropFilter: depthwiseBackpropFilter,
+  DepthwiseConv2dNativeBackpropInput: depthwiseBackpropInput,
+  Multiply: integerProduct,
+  Square: integerSquare,
+  SquaredDifference: integerSquaredDifference,
+  OneHot: oneHot,
+  UnsortedSegmentSum: segmentSum,
+  PadV2: negativeZeroPadding,
+};
+
+/**
+ * The lowered graph.
+ * @param graph a graph without unknown sizes
+ */
+export function lowerGraph(graph: KernelGraph, target: LoweringTarget): KernelGraph {
+  const builder = new GraphBuilder();
+  const emit: Emit = (kernel, inputs, attributes) =>
+    RULES[kernel]?.(new LoweredNode(target, { kernel, inputs, attributes }, builder, emit)) ??
+    builder.node(kernel, inputs, attributes);
+  const ids: ValueId[] = graph.parameters.map((parameter) => builder.parameter(parameter));
+  for (const constant of graph.constants) ids.push(builder.constant(constant));
+  for (const { kernel, inputs, attributes } of graph.nodes) {
+    ids.push(...emit(kernel, mapInputs(inputs, (id) => ids[id] as ValueId), attributes));
+  }
+  return builder.build(graph.results.map((id) => ids[id] as ValueId));
+}
+
+/** Throws if a node's kernel is neither on the backend nor lowered for it. */
+export function requireKernels(graph: KernelGraph, target: LoweringTarget): void {
+  for (const { kernel } of graph.nodes) {
+    if (target.has(kernel) || RULES[kernel] !== undefined) continue;
+    throw new ExecutionError(
+      'execution.backend_unavailable',
+      `The ${target.name} backend has no kernel ${kernel}, and no lowering for it. Choose another backend (loadBackend({ prefer }) or FEDLOOM_BACKEND).`,
+    );
+  }
+}
+
+export type { LoweringTarget };

@@ -1,0 +1,51 @@
+/** @file Kernels that some backends lack, or do wrongly: one-hot, segment sums, padding. */
+
+import type { ValueId } from '../graph.ts';
+import type { LoweringRule } from './rule.ts';
+
+/**
+ * wasm writes integers into a float32 one-hot, and writes outside its output for an index that is
+ * out of range. A comparison with 0 … depth-1 does neither.
+ */
+export const oneHot: LoweringRule = (node) => {
+  if (node.target.name !== 'wasm') return null;
+  const call = node.call();
+  const indices = node.input('indices');
+  const depth = call.int('depth');
+  const dtype = call.text('dtype', undefined, 'int32');
+  const [on, off] = [call.number('onValue', 1), call.number('offValue', 0)];
+  const a = node.reshape(indices, [...node.shape(indices), 1]);
+  const b = node.emit('Range', {}, { start: 0, stop: depth, step: 1, dtype: 'int32' });
+  const hit = node.emit('Equal', { a, b });
+  if (on === 1 && off === 0) {
+    return [dtype === 'bool' ? hit : node.emit('Cast', { x: hit }, { dtype })];
+  }
+  const shape = node.shape(hit);
+  const fill = (value: number): ValueId => node.emit('Fill', {}, { shape, value, dtype });
+  return [node.emit('Select', { condition: hit, t: fill(on), e: fill(off) })];
+};
+
+/** A sum of rows by segment on the host, in the order of the rows, for backends without one. */
+export const segmentSum: LoweringRule = (node) =>
+  node.target.has('UnsortedSegmentSum')
+    ? null
+    : [node.emit('fl.SegmentSum', node.inputs(), { numSegments: node.call().int('numSegments') })];
+
+/** wasm keeps a padding operator for each constant, and takes -0 for 0. */
+export const negativeZeroPadding: LoweringRule = (node) => {
+  const { constantValue, dtype = 'float32' } = node.attributes;
+  if (node.target.name !== 'wasm' || !Object.is(constantValue, -0)) return null;
+  let x = node.input('x');
+  node
+    .call()
+    .pairs('paddings')
+    .forEach(([before, after], axis) => {
+      const border = (size: number): readonly ValueId[] => {
+        const shape = node.shape(x).with(axis, size);
+        return size === 0 ? [] : [node.emit('Fill', {}, { shape, value: -0, dtype })];
+      };
+      const parts = [...border(before), x, ...border(after)];
+      if (parts.length > 1) x = node.emit('Concat', parts, { axis });
+    });
+  return [x];
+};

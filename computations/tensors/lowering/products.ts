@@ -1,0 +1,42 @@
+/** @file Matrix products, and products of integers. */
+
+import type { ValueId } from '../graph.ts';
+import type { LoweredNode, LoweringRule } from './rule.ts';
+
+/** wasm multiplies transposed matrices some twelve times slower than it transposes them first. */
+export const transposedProduct: LoweringRule = (node) => {
+  const { transposeA, transposeB } = node.attributes;
+  if (node.target.name !== 'wasm' || (transposeA !== true && transposeB !== true)) return null;
+  const inputs = {
+    ...node.inputs(),
+    a: transposeA === true ? swapLast(node, node.input('a')) : node.input('a'),
+    b: transposeB === true ? swapLast(node, node.input('b')) : node.input('b'),
+  };
+  const attributes = { ...node.attributes, transposeA: false, transposeB: false };
+  return [node.emit(node.kernel, inputs, attributes)];
+};
+
+/** The cpu backend multiplies int32 as doubles, which are not exact; the host does it by imul. */
+export const integerProduct: LoweringRule = (node) => {
+  const { a, b } = node.inputs();
+  if (node.target.name !== 'cpu' || node.spec(a as ValueId).dtype !== 'int32') return null;
+  return [node.emit('fl.Mul', { a: a as ValueId, b: b as ValueId }, { overflow: 'wrap' })];
+};
+
+export const integerSquare: LoweringRule = (node) => {
+  const x = node.input('x');
+  return node.spec(x).dtype === 'int32' ? [node.emit('Multiply', { a: x, b: x })] : null;
+};
+
+export const integerSquaredDifference: LoweringRule = (node) => {
+  const { a, b } = node.inputs() as Readonly<Record<'a' | 'b', ValueId>>;
+  if (node.spec(a).dtype !== 'int32') return null;
+  const difference = node.emit('Sub', { a, b });
+  return [node.emit('Multiply', { a: difference, b: difference })];
+};
+
+function swapLast(node: LoweredNode, x: ValueId): ValueId {
+  const rank = node.shape(x).length;
+  const perm = Array.from({ length: rank }, (_, axis) => axis);
+  return node.transpose(x, perm.with(rank - 2, rank - 1).with(rank - 1, rank - 2));
+}

@@ -1,0 +1,103 @@
+/** @file What a lowering rule is: it rewrites one node into kernels that a backend has. */
+
+import type { GraphBuilder } from '../builder.ts';
+import type { Attributes, ConcreteSpec, NodeInputs, ValueId } from '../graph.ts';
+import { type ConcreteAttributes, KernelCall } from '../kernels/definition.ts';
+
+/** The backend that a graph is lowered for. */
+export interface LoweringTarget {
+  readonly name: string;
+  /** True if the backend, or the host, has the kernel. */
+  has(kernel: string): boolean;
+}
+
+/** The ids of the node's outputs, or `null` if the node stays as it is. */
+export type LoweringRule = (node: LoweredNode) => readonly ValueId[] | null;
+
+/** One node while it is lowered; all sizes are known. */
+export class LoweredNode {
+  readonly target: LoweringTarget;
+  readonly kernel: string;
+  readonly attributes: ConcreteAttributes;
+  readonly #inputs: NodeInputs;
+  readonly #builder: GraphBuilder;
+  readonly #emit: Emit;
+
+  constructor(
+    target: LoweringTarget,
+    node: { readonly kernel: string; readonly inputs: NodeInputs; readonly attributes: Attributes },
+    builder: GraphBuilder,
+    emit: Emit,
+  ) {
+    this.target = target;
+    this.kernel = node.kernel;
+    this.attributes = node.attributes as ConcreteAttributes;
+    this.#inputs = node.inputs;
+    this.#builder = builder;
+    this.#emit = emit;
+  }
+
+  input(name: string): ValueId {
+    return (this.#inputs as Readonly<Record<string, ValueId>>)[name] as ValueId;
+  }
+
+  inputs(): Readonly<Record<string, ValueId>> {
+    return this.#inputs as Readonly<Record<string, ValueId>>;
+  }
+
+  spec(id: ValueId): ConcreteSpec {
+    return this.#builder.spec(id) as ConcreteSpec;
+  }
+
+  shape(id: ValueId): readonly number[] {
+    return this.spec(id).shape;
+  }
+
+  /** Typed access to the attributes, as the kernel table has it. */
+  call(): KernelCall {
+    const specs = Object.entries(this.inputs()).map(([name, id]) => [name, this.spec(id)] as const);
+    return new KernelCall(this.kernel, Object.fromEntries(specs), this.attributes);
+  }
+
+  /** Adds a node in the place of this one; it is lowered in its turn. */
+  emit(kernel: string, inputs: NodeInputs, attributes: Attributes = {}): ValueId {
+    return this.#emit(kernel, inputs, attributes)[0] as ValueId;
+  }
+
+  reshape(x: ValueId, shape: readonly number[]): ValueId {
+    return this.emit('Reshape', { x }, { shape });
+  }
+
+  transpose(x: ValueId, perm: readonly number[]): ValueId {
+    return this.emit('Transpose', { x }, { perm });
+  }
+
+  /** Zeros around `x`; a negative count crops. */
+  padOrCrop(x: ValueId, paddings: readonly (readonly [number, number])[]): ValueId {
+    const cropped = paddings.some((pair) => pair.some((n) => n < 0));
+    const shape = this.shape(x);
+    const inner = cropped
+      ? this.emit(
+          'Slice',
+          { x },
+          {
+            begin: paddings.map(([before]) => Math.max(0, -before)),
+            size: shape.map((size, axis) => {
+              const [before, after] = paddings[axis] as readonly [number, number];
+              return size - Math.max(0, -before) - Math.max(0, -after);
+            }),
+          },
+        )
+      : x;
+    const positive = paddings.map((pair) => pair.map((n) => Math.max(0, n)));
+    return positive.every((pair) => pair.every((n) => n === 0))
+      ? inner
+      : this.emit('PadV2', { x: inner }, { paddings: positive, constantValue: 0 });
+  }
+}
+
+export type Emit = (
+  kernel: string,
+  inputs: NodeInputs,
+  attributes: Attributes,
+) => readonly ValueId[];
