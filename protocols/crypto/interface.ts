@@ -6,7 +6,10 @@
 
 import type { SecretBytes } from './secret.ts';
 
-/** Returns `length` fresh bytes that nobody can predict. */
+/**
+ * Returns `length` fresh bytes that nobody can predict, in an array of their own: where they are a
+ * secret, they are overwritten after use.
+ */
 export type Rng = (length: number) => Uint8Array;
 
 export interface X25519KeyPair {

@@ -353,6 +353,25 @@ describe('a client refuses', () => {
     expect(codeOf(startMaskingClient({ ...setup, ...changes }))).toBe(code);
   });
 
+  it('to keep its key, whatever the outcome', () => {
+    for (const round of [0, 1]) {
+      const drawn: Uint8Array[] = [];
+      const rng = (length: number) => {
+        drawn.push(seeded('erased')(length));
+        return drawn.at(-1)!;
+      };
+      const { roster } = startAll(parameters);
+      const started = startMaskingClient(setupOf('client 0', parameters), { rng });
+      const { state, message } = expectKind(started, 'continue');
+      expect(drawn[0]!.some((byte) => byte !== 0)).toBe(true);
+      const own = withEntry(0, { publicKey: message.publicKey })({ ...roster, round });
+      expect(codeOf(maskClientInput(state, own, input))).toBe(
+        round === 0 ? 'finish' : 'wrong-session',
+      );
+      expect(drawn[0]!.every((byte) => byte === 0)).toBe(true);
+    }
+  });
+
   it('to print its key', () => {
     const { states } = startAll(parameters);
     expect(JSON.stringify(states[0])).toBe('"[state of masking client \\"client 0\\"]"');

@@ -206,6 +206,10 @@ describe('packing', () => {
     expect(() => unpackResidues(new Uint8Array(2), 5n, 4)).not.toThrow();
     expect(() => unpackResidues(new Uint8Array(3), 5n, 4)).toThrow(/invalid-length/);
     expect(() => unpackResidues(new Uint8Array(1), 5n, 4)).toThrow(/invalid-length/);
+    expect(() => unpackResidues(Uint8Array.of(0b101), 5n, 1)).toThrow(/non-canonical/);
+    expect(() => unpackResidues(packResidues(residuesFrom([97n], 2n ** 7n)), 97n, 1)).toThrow(
+      /non-canonical/,
+    );
     expect(() => unpackResidues(Uint8Array.of(0b111), 5n, 1)).toThrow(/non-canonical/);
     expect(() => unpackResidues(Uint8Array.of(0b1000), 5n, 1)).toThrow(/non-canonical/);
     expect(() => unpackResidues(new Uint8Array(9).fill(255), 2n ** 64n + 13n, 1)).toThrow(
