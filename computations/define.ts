@@ -11,7 +11,7 @@ import {
   type FunctionType,
   type Type,
 } from './types/index.ts';
-import { containsValue, toBlock } from './value.ts';
+import { requireNoValue, toBlock } from './value.ts';
 
 /**
  * @param parameters types of the parameters; several are passed on as one struct.
@@ -29,10 +29,15 @@ export function defineComputation<P extends readonly Type[], R extends Type>(
     const nested = inside?.(args);
     if (nested) return nested.result;
     requireArity(name, parameters, args);
-    if (!isTracing()) return currentContext().invoke(computation as AnyComputation, args);
+    if (!isTracing()) {
+      args.forEach((arg, i) => {
+        requireNoValue(arg, `Argument ${i + 1} of ${name}`);
+      });
+      return currentContext().invoke(computation as AnyComputation, args);
+    }
     const trace = currentTrace(name);
     const blocks = args.map((arg, i) =>
-      toBlock(arg, `Argument ${i + 1} of ${name}`, containsValue(arg) ? undefined : parameters[i]),
+      toBlock(arg, `Argument ${i + 1} of ${name}`, parameters[i]),
     );
     const [only] = blocks;
     if (only === undefined) return trace.bind(call(buildingBlock));
@@ -64,24 +69,4 @@ function requireArity(name: string, parameters: readonly Type[], args: readonly 
     'type.arity',
     `${name} takes ${parameters.length} argument${parameters.length === 1 ? '' : 's'} (${parameters.map(compactNotation).join(', ')}); got ${args.length}.`,
   );
-}
-
-/**
- * The names of a function's parameters, as TFF takes them for the struct of a computation with
- * several; `null` for those that are patterns.
- */
-export function parameterNames(
-  body: { toString(): string; readonly length: number },
-  count: number,
-): (string | null)[] {
-  const source = body.toString();
-  const list = /^(?:async\s+)?(?:function\s*[\w$]*\s*)?\(([^()]*)\)/.exec(source)?.[1];
-  const names = (list ?? /^([A-Za-z_$][\w$]*)\s*=>/.exec(source)?.[1] ?? '')
-    .split(',')
-    .map((part) => part.trim());
-  const usable = Array.from({ length: count }, (_, i) => {
-    const name = names[i] ?? '';
-    return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : null;
-  });
-  return new Set(usable).size === usable.length ? usable : usable.map(() => null);
 }

@@ -2,7 +2,8 @@
 
 import { lambda, reference, selection } from './building-blocks.ts';
 import type { Computation, Operand, PolymorphicComputation, TypeOfValue } from './computation.ts';
-import { defineComputation, parameterNames } from './define.ts';
+import { defineComputation } from './define.ts';
+import { parameterNames, readParameters } from './parameter-names.ts';
 import { FederatedTrace, isTracing, runTrace } from './trace.ts';
 import {
   compactNotation,
@@ -133,7 +134,7 @@ function requireParameters(name: string, parameters: readonly Type[], body: Body
       `The body of ${name} takes ${body.length} parameters, but ${parameters.length} types were given (${parameters.map(compactNotation).join(', ')}).`,
     );
   }
-  if (/^(?:async\s+)?(?:function\s*[\w$]*\s*)?\([^()]*\.\.\./.test(body.toString())) {
+  if (readParameters(body).rest) {
     throw new FederatedTypeError(
       'type.arity',
       `The body of ${name} takes a rest parameter; name each parameter, so that each has a type.`,

@@ -2,8 +2,9 @@
 
 import { compiled } from './building-blocks.ts';
 import type { Computation } from './computation.ts';
-import { defineComputation, parameterNames } from './define.ts';
+import { defineComputation } from './define.ts';
 import type { ComputationOptions } from './federated-computation.ts';
+import { parameterNames } from './parameter-names.ts';
 import {
   isTracingTensors,
   type TracedArgument,

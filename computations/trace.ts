@@ -5,19 +5,29 @@
 
 import { type BuildingBlock, block, reference } from './building-blocks.ts';
 import type { Operand } from './computation.ts';
-import { ContextError, type Type } from './types/index.ts';
+import { ContextError, TraceError, type Type } from './types/index.ts';
 import { makeValue } from './value.ts';
 
 export class FederatedTrace {
   readonly name: string;
   readonly #locals: { readonly name: string; readonly value: BuildingBlock }[] = [];
+  #closed = false;
 
   constructor(name: string) {
     this.name = name;
   }
 
-  /** Binds a building block to a fresh name and returns a value for it. */
+  /**
+   * Binds a building block to a fresh name and returns a value for it.
+   * @throws TraceError `trace.leaked_tracer` if the body has been traced to its end.
+   */
   bind<T extends Type>(value: BuildingBlock): Operand<T> {
+    if (this.#closed) {
+      throw new TraceError(
+        'trace.leaked_tracer',
+        `A value of the body of '${this.name}' is used after that body has returned. Return what is needed of it.`,
+      );
+    }
     const name = `fc_${this.name}_symbol_${this.#locals.length}`;
     this.#locals.push({ name, value });
     return makeValue(reference(name, value.type), this);
@@ -30,6 +40,7 @@ export class FederatedTrace {
 
   /** The body's result, inside the bindings that it needs. */
   close(result: BuildingBlock): BuildingBlock {
+    this.#closed = true;
     return this.#locals.length === 0 ? result : block(this.#locals, result);
   }
 }

@@ -17,11 +17,13 @@ import type { AnyComputation, Operand, Value } from './computation.ts';
 import { currentTrace, type FederatedTrace } from './trace.ts';
 import {
   compactNotation,
+  containsType,
   type FederatedType,
   FederatedTypeError,
   federated,
   func,
   inferType,
+  type StructElement,
   type StructType,
   structOf,
   TraceError,
@@ -31,10 +33,15 @@ import {
 
 const BLOCK = Symbol('fedloom.block');
 const TRACE = Symbol('fedloom.trace');
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** A value for a building block that belongs to a trace. */
 export function makeValue<T extends Type>(node: BuildingBlock, trace: FederatedTrace): Operand<T> {
-  return new Proxy(Object.create(null), handlerOf(node, trace)) as Operand<T>;
+  // Node inspects the target of a proxy, not the proxy.
+  const target = Object.create(null, {
+    [INSPECT]: { value: () => describe(node.type), configurable: true },
+  });
+  return new Proxy(target, handlerOf(node, trace)) as Operand<T>;
 }
 
 export function isValue(candidate: unknown): candidate is Value {
@@ -54,7 +61,7 @@ export function typeOf(value: Value): Type {
  */
 export function toBlock(source: unknown, what: string, expected?: Type): BuildingBlock {
   if (isValue(source)) {
-    const trace = (source as unknown as { readonly [TRACE]: FederatedTrace })[TRACE];
+    const trace = traceOf(source);
     if (trace !== currentTrace(what)) {
       throw new TraceError(
         'trace.leaked_tracer',
@@ -68,14 +75,26 @@ export function toBlock(source: unknown, what: string, expected?: Type): Buildin
     const isArray = Array.isArray(source);
     const types = expected?.kind === 'struct' ? expected.elements : [];
     return structBlock(
-      Object.entries(source).map(([key, member], index) => ({
+      membersInOrder(source, types).map(([key, member], index) => ({
         name: isArray ? null : key,
         value: toBlock(member, `${what}${isArray ? `[${key}]` : `.${key}`}`, types[index]?.type),
       })),
     );
   }
-  const type = expected ?? inferType(source, what);
+  // A literal has no placement; where one is expected, the type error says how to place it.
+  const isLiteral = expected !== undefined && !containsType(expected, isNoLiteral);
+  const type = isLiteral ? expected : inferType(source, what);
   return literal(toMaterialized(source, type, what), type);
+}
+
+/** Throws if data for a computation contains a value of a body: outside of it, that has no content. */
+export function requireNoValue(source: unknown, what: string): void {
+  const value = findValue(source);
+  if (value === undefined) return;
+  throw new TraceError(
+    'trace.leaked_tracer',
+    `${what} is a value of the body of '${traceOf(value).name}', used after that body has returned.`,
+  );
 }
 
 /** True if something is a value, or contains one. */
@@ -117,6 +136,40 @@ function blockOf(value: Value): BuildingBlock {
   return (value as unknown as { readonly [BLOCK]: BuildingBlock })[BLOCK];
 }
 
+function traceOf(value: Value): FederatedTrace {
+  return (value as unknown as { readonly [TRACE]: FederatedTrace })[TRACE];
+}
+
+function findValue(source: unknown): Value | undefined {
+  if (isValue(source)) return source;
+  if (!isPlainStruct(source)) return undefined;
+  // Large arrays of numbers are data; their first element tells.
+  const members = Array.isArray(source) ? source.slice(0, 8) : Object.values(source);
+  for (const member of members) {
+    const found = findValue(member);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The members of an object in the order of the elements of a struct type that has the same names. */
+function membersInOrder(
+  source: { readonly [key: string]: unknown } | readonly unknown[],
+  elements: readonly StructElement[],
+): [string, unknown][] {
+  const members = Object.entries(source);
+  if (Array.isArray(source) || members.length !== elements.length) return members;
+  const byName = new Map(members);
+  const ordered = elements.flatMap(({ name }): [string, unknown][] =>
+    name !== null && byName.has(name) ? [[name, byName.get(name)]] : [],
+  );
+  return ordered.length === members.length ? ordered : members;
+}
+
+function isNoLiteral({ kind }: Type): boolean {
+  return kind === 'federated' || kind === 'function' || kind === 'placement' || kind === 'abstract';
+}
+
 function isPlainStruct(
   source: unknown,
 ): source is { readonly [key: string]: unknown } | readonly unknown[] {
@@ -124,6 +177,10 @@ function isPlainStruct(
   if (typeof source !== 'object' || source === null) return false;
   const prototype: unknown = Object.getPrototypeOf(source);
   return prototype === Object.prototype || prototype === null;
+}
+
+function describe(type: Type): string {
+  return `Value(${compactNotation(type)})`;
 }
 
 // Asked of any object by promises, inspectors and test frameworks; not a mistake of the user.
@@ -146,8 +203,6 @@ function handlerOf(node: BuildingBlock, trace: FederatedTrace): ProxyHandler<obj
       : type.kind === 'federated' && type.member.kind === 'struct'
         ? type.member
         : null;
-  const describe = (): string => `Value(${compactNotation(type)})`;
-
   const select = (which: number | string): unknown => {
     if (type.kind === 'struct') return makeValue(selection(node, which), trace);
     return trace.bind(federatedSelection(node, which));
@@ -158,12 +213,18 @@ function handlerOf(node: BuildingBlock, trace: FederatedTrace): ProxyHandler<obj
       key === BLOCK ||
       key === TRACE ||
       (struct?.elements.some((element) => element.name === key) ?? false),
-    ownKeys: () => [],
+    // So that a struct can be spread: { ...model, rounds }.
+    ownKeys: () => struct?.elements.map(({ name }, index) => name ?? String(index)) ?? [],
+    getOwnPropertyDescriptor(_target, key) {
+      const has = struct?.elements.some(({ name }, i) => (name ?? String(i)) === key) ?? false;
+      // The value is read through get(), which for a placed struct binds a call.
+      return has ? { value: undefined, enumerable: true, configurable: true } : undefined;
+    },
     getPrototypeOf: () => null,
     set() {
       throw new TraceError(
         'trace.side_effect',
-        `A value inside a body cannot be changed (${describe()}).`,
+        `A value inside a body cannot be changed (${describe(type)}).`,
       );
     },
     get(_target, key) {
@@ -173,20 +234,20 @@ function handlerOf(node: BuildingBlock, trace: FederatedTrace): ProxyHandler<obj
         return () => {
           throw new TraceError(
             'trace.value_dependent',
-            `${describe()} has no content while the computation is traced, so it cannot be compared, added or printed as a number. Compute on it in a tensorComputation and apply that with federatedMap.`,
+            `${describe(type)} has no content while the computation is traced, so it cannot be compared, added or printed as a number. Compute on it in a tensorComputation and apply that with federatedMap.`,
           );
         };
       }
       if (key === Symbol.iterator && struct !== null) {
         return () => struct.elements.map((_, index) => select(index))[Symbol.iterator]();
       }
-      if (key === Symbol.for('nodejs.util.inspect.custom') || key === 'toString') return describe;
+      if (key === INSPECT || key === 'toString') return () => describe(type);
       if (typeof key === 'symbol') return undefined;
       if (struct?.elements.some((element) => element.name === key)) return select(key);
       if (struct !== null && key === 'length') return struct.elements.length;
       if (struct !== null && /^\d+$/.test(key)) return select(Number(key));
       if (PROBED.has(key)) return undefined;
-      throw new FederatedTypeError('type.wrong_kind', `${describe()} has no element '${key}'.`);
+      throw new FederatedTypeError('type.wrong_kind', `${describe(type)} has no element '${key}'.`);
     },
   };
 }
