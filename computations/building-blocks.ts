@@ -68,6 +68,11 @@ export interface Intrinsic {
   readonly kind: 'intrinsic';
   readonly uri: string;
   readonly type: Type;
+  /**
+   * The composite intrinsic that this one was reduced from, if any: what the user wrote. Executors
+   * name it in errors, and decide by it what may run. It does not travel on the wire.
+   */
+  readonly origin?: string;
 }
 
 /** Named data that the executor at the place of use resolves. */

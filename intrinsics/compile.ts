@@ -19,32 +19,40 @@ export function compileForExecution(
   node: BuildingBlock,
   handles: ReadonlySet<string> = NONE,
 ): BuildingBlock {
-  const visit = (block: BuildingBlock): BuildingBlock => {
+  const visit = (block: BuildingBlock, origin?: string): BuildingBlock => {
     switch (block.kind) {
       case 'intrinsic': {
         const definition = INTRINSICS.get(block.uri);
-        if (definition?.reduce === undefined || handles.has(block.uri)) return block;
+        if (definition?.reduce === undefined || handles.has(block.uri)) {
+          return origin === undefined ? block : { ...block, origin };
+        }
         // A reduction may be made of composite intrinsics in its turn.
-        return visit(definition.reduce(block.type as FunctionType));
+        return visit(definition.reduce(block.type as FunctionType), origin ?? block.uri);
       }
       case 'selection':
-        return selection(visit(block.source), block.index);
+        return selection(visit(block.source, origin), block.index);
       case 'struct':
         return structBlock(
-          block.elements.map(({ name, value }) => ({ name, value: visit(value) })),
+          block.elements.map(({ name, value }) => ({ name, value: visit(value, origin) })),
         );
       case 'call':
-        return call(visit(block.function), block.argument === null ? null : visit(block.argument));
+        return call(
+          visit(block.function, origin),
+          block.argument === null ? null : visit(block.argument, origin),
+        );
       case 'lambda': {
-        const result = visit(block.result);
+        const result = visit(block.result, origin);
         const { parameter } = block.type;
         return block.parameter === null || parameter === null
           ? lambda(null, null, result)
           : lambda(block.parameter, parameter, result);
       }
       case 'block': {
-        const locals = block.locals.map(({ name, value }) => ({ name, value: visit(value) }));
-        const result = visit(block.result);
+        const locals = block.locals.map(({ name, value }) => ({
+          name,
+          value: visit(value, origin),
+        }));
+        const result = visit(block.result, origin);
         return { kind: 'block', locals, result, type: result.type } satisfies Block;
       }
       default:

@@ -140,7 +140,8 @@ export class ExecutionError extends FedloomError<ExecutionErrorCode> {}
 export type UnsupportedAggregationErrorCode =
   | 'aggregation.no_secure_protocol'
   | 'aggregation.plain_blocked'
-  | 'aggregation.unknown_protocol_intrinsic';
+  | 'aggregation.unknown_protocol_intrinsic'
+  | 'aggregation.unsafe_roles';
 
 /** The stack does not run this aggregation; the message names what does. */
 export class UnsupportedAggregationError extends FedloomError<UnsupportedAggregationErrorCode> {}

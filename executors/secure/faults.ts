@@ -1,7 +1,7 @@
 /** @file Faults of the protocols become errors of the executor stack here, and only here. */
 
 import { ProtocolAbortError, type ProtocolAbortErrorCode } from '../../computations/types/index.ts';
-import { type Fault, isFault } from '../../protocols/index.ts';
+import { type Fault, isFault, PaillierError, ProtocolError } from '../../protocols/index.ts';
 
 /** The error for a fault: it names stage, reason and offender. */
 export function faultError(fault: Fault): ProtocolAbortError {
@@ -19,6 +19,26 @@ export function requireNoFault<T extends { readonly kind: string }>(
 ): Exclude<T, { readonly kind: 'fault' }> {
   if (isFault(outcome)) throw faultError(outcome);
   return outcome as Exclude<T, { readonly kind: 'fault' }>;
+}
+
+/** A decoded message, or the error for what was wrong with its bytes. */
+export function decoded<T extends object>(message: T | Fault, offender?: string): T {
+  if (!('kind' in message && isFault(message as { readonly kind: string }))) return message as T;
+  const fault = message as Fault;
+  throw faultError(offender === undefined ? fault : { ...fault, offender });
+}
+
+/**
+ * Runs a step of a protocol that throws where its parameters or keys are wrong.
+ * @throws ProtocolAbortError with the code of what it threw as the reason.
+ */
+export function requireProtocol<T>(stage: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof PaillierError || error instanceof ProtocolError)) throw error;
+    throw faultError({ kind: 'fault', stage, code: error.code, message: error.message });
+  }
 }
 
 const CODES: { readonly [code: string]: ProtocolAbortErrorCode | undefined } = {

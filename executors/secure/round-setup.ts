@@ -4,12 +4,9 @@
  */
 
 import { DTYPES, type DType, isIntegerDType } from '../../computations/types/index.ts';
-import {
-  type MessageCodec,
-  messageCodec,
-  readUnsigned,
-  writeUnsigned,
-} from '../../protocols/index.ts';
+import { malformed } from '../../protocols/wire/byte-reader.ts';
+import { type MessageCodec, messageCodec } from '../../protocols/wire/message-codec.ts';
+import { readUnsigned, writeUnsigned } from '../../protocols/wire/unsigned.ts';
 import type { ProtocolParties, SecureSumTask, SecureTerm } from './protocol.ts';
 
 export interface RoundSetup {
@@ -56,9 +53,9 @@ export const roundSetupCodec: MessageCodec<RoundSetup> = messageCodec(
     const terms = Array.from({ length: count }, (): SecureTerm => {
       const kind = reader.uint8() === 0 ? 'sum' : 'modular-sum';
       const dtype: DType = DTYPES[reader.uint8()] ?? 'bool';
-      if (!isIntegerDType(dtype)) throw reader.malformed('a term that is no integer');
+      if (!isIntegerDType(dtype)) throw malformed('a term that is no integer');
       const length = reader.uint32();
-      if (length > limits.values) throw reader.malformed(`a term of ${length} values`);
+      if (length > limits.values) throw malformed(`a term of ${length} values`);
       return { kind, dtype, length, bound: readUnsigned(reader, limits.modulusBits) };
     });
     return { session, name, clients, terms };

@@ -1,64 +1,18 @@
 /**
- * @file What the operators of secure protocols share: their type rules, and how a client's value
- * becomes integer vectors. The checks of a secure sum are made here, at the client.
+ * @file How a client's value becomes integer vectors. The checks of a secure sum are made here, at
+ * the client, by the client's own code.
  */
 
 import {
   ExecutionError,
-  type FunctionType,
+  type IntegerDType,
   integerRange,
   isIntegerDType,
-  parseType,
-  requireConcreteInstance,
   type TensorValue,
 } from '../../computations/types/index.ts';
-import type { OpaqueKind } from '../opaque.ts';
-import type {
-  Operator,
-  OperatorEnvironment,
-  OperatorPurity,
-  OperatorStruct,
-  OperatorValue,
-} from '../operator.ts';
+import type { OperatorValue } from '../operator.ts';
 import { faultError } from './faults.ts';
 import type { SecureTerm } from './protocol.ts';
-
-export interface OperatorDefinition {
-  readonly uri: string;
-  /** Signature in compact notation. Capital letters are type variables, e.g. `V` for a value. */
-  readonly signature: string;
-  readonly purity: OperatorPurity;
-  run(
-    args: readonly OperatorValue[],
-    environment: OperatorEnvironment,
-  ): OperatorValue | Promise<OperatorValue>;
-}
-
-/** An operator whose arguments are the elements of a struct. */
-export function defineOperator({ uri, signature, purity, run }: OperatorDefinition): Operator {
-  const generic = parseType(signature);
-  const several = generic.kind === 'function' && generic.parameter?.kind === 'struct';
-  return {
-    uri,
-    purity,
-    checkType: (type: FunctionType) => void requireConcreteInstance(type, generic, uri),
-    run: (argument, environment) => {
-      if (argument === null) return run([], environment);
-      return run(several ? (argument as OperatorStruct).elements : [argument], environment);
-    },
-  };
-}
-
-/** The bytes of an argument whose type is `uint8[?]`. */
-export function bytesOf(value: OperatorValue | undefined): Uint8Array {
-  if (value?.kind === 'tensor' && value.data instanceof Uint8Array) return value.data;
-  throw new TypeError('An operator got no bytes where its type says so.');
-}
-
-/** The content of an opaque argument. */
-export function contentOf<C>(kind: OpaqueKind<C>, value: OperatorValue | undefined): C {
-  return kind.unwrap(value);
-}
 
 /**
  * The vectors of a client's value, in order, checked against what the server says is summed.
@@ -105,8 +59,7 @@ function integersOf(
   const data = tensor.data as Int32Array | BigInt64Array;
   if (term.kind === 'modular-sum') return floorModulo(data, term.bound);
   // Comparing within one kind of number keeps the check of a large vector fast.
-  const { max } = integerRange(tensor.dtype);
-  const most = Math.min(term.bound, max);
+  const most = largestValue(term, tensor.dtype);
   const bound = data instanceof BigInt64Array ? most : Number(most);
   for (let i = 0; i < data.length; i++) {
     const element = data[i] as number | bigint;
@@ -120,8 +73,16 @@ function integersOf(
   return data;
 }
 
+/** What a value may be at most: the bound, or the dtype's own largest value. */
+function largestValue({ bound }: SecureTerm, dtype: IntegerDType): bigint {
+  const { max } = integerRange(dtype);
+  if (bound <= max) return bound;
+  return max;
+}
+
 function floorModulo(data: Int32Array | BigInt64Array, modulus: bigint): bigint[] {
-  return Array.from(data as ArrayLike<number | bigint>, (element) => {
+  const elements: ArrayLike<number | bigint> = data;
+  return Array.from(elements, (element) => {
     const rest = BigInt(element) % modulus;
     return rest < 0n ? rest + modulus : rest;
   });

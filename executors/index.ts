@@ -1,0 +1,28 @@
+/** @file Executors: the interface, for those who write their own, and what stacks are made of. */
+
+export type { DataSource } from './data-source.ts';
+export type {
+  Cardinalities,
+  Executor,
+  ExecutorFactory,
+  ExecutorInput,
+  ExecutorValue,
+  StructElementValue,
+} from './executor.ts';
+export { type FederatingChildren, FederatingExecutor } from './federating.ts';
+export { type OpaqueKind, type OpaqueOptions, OpaqueValue, opaqueKind } from './opaque.ts';
+export {
+  type Operator,
+  type OperatorEnvironment,
+  type OperatorPurity,
+  type OperatorStruct,
+  type OperatorValue,
+  operatorStruct,
+} from './operator.ts';
+export { OperatorExecutor, type OperatorExecutorOptions } from './operators.ts';
+export type { PlacedExecutor } from './placed-executor.ts';
+export { ReferenceResolvingExecutor } from './reference-resolving.ts';
+export * from './secure/index.ts';
+export type { SecureStack, SecureStackProvider } from './secure-stack.ts';
+export { SequenceExecutor } from './sequence.ts';
+export { TensorExecutor } from './tensor.ts';

@@ -1,0 +1,25 @@
+/** @file Secure aggregation in the executor stack: the protocols, and the interface for others. */
+
+export type { ChannelGrid, ChannelKind } from './channel-operators.ts';
+export { bytesOf, defineOperator, type OperatorDefinition } from './define-operator.ts';
+export { inputVectors } from './input-vectors.ts';
+export { type MaskingOptions, masking, maskingProtocol } from './masking.ts';
+export { type PaillierOptions, paillier, paillierProtocol } from './paillier.ts';
+export { BYTES, bytesValue } from './participant.ts';
+export type {
+  Participant,
+  ProtocolParties,
+  ProtocolSession,
+  SecureAggregationProtocol,
+  SecureSum,
+  SecureSumTask,
+  SecureTerm,
+} from './protocol.ts';
+export { encodeSetup, type RoundSetup, roundSetupCodec } from './round-setup.ts';
+export {
+  type ProtocolAssignment,
+  type SecureAggregation,
+  type SecureAggregationOptions,
+  secureAggregation,
+} from './secure-aggregation.ts';
+export { SecureFederatedExecutor } from './secure-federated.ts';

@@ -1,0 +1,148 @@
+/**
+ * @file `masking()`: secure sums by pairwise one-time masks (Goetze and Bissell, "Secure Aggregation
+ * for Federated Computation", section 2), every mask expanded from a secret that two clients share.
+ * The server sees uniform vectors and their sum. It needs every client that began.
+ */
+
+import { structOf } from '../../computations/types/index.ts';
+import {
+  type AdvertisedKey,
+  advertisedKeyCodec,
+  finishMaskingServer,
+  handleAtMaskingServer,
+  type MaskedInput,
+  maskedInputCodec,
+  rosterCodec,
+  startMaskingServer,
+} from '../../protocols/index.ts';
+import type { ExecutorValue } from '../executor.ts';
+import { atEveryone, DEFAULT_TIMEOUT_MS, type StageOptions } from './cohort.ts';
+import { decoded, requireNoFault } from './faults.ts';
+import { maskingOperators, maskingParameters, maskingState } from './masking-operators.ts';
+import { BYTES } from './participant.ts';
+import type {
+  ProtocolParties,
+  ProtocolSession,
+  SecureAggregationProtocol,
+  SecureSum,
+  SecureSumTask,
+} from './protocol.ts';
+import { encodeSetup } from './round-setup.ts';
+import { type SecureAggregation, secureAggregation } from './secure-aggregation.ts';
+
+export interface MaskingOptions {
+  /**
+   * The smallest cohort in which a client takes part. With one client the sum is its value, which
+   * a test may want; nothing is hidden then.
+   * @default 2
+   */
+  readonly minimumClients?: number;
+  /**
+   * How long a stage waits for its slowest client, in milliseconds.
+   * @default 60,000
+   */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Secure sums by pairwise masking, for `localExecutorFactory({ secureAggregation: masking() })`.
+ *
+ * The server must follow the protocol (honest but curious): it passes the clients' keys on, so one
+ * that lies about them can read what it should not. Every client must stay until the end; if one is
+ * lost the sum aborts with `protocol.client_lost`.
+ */
+export function masking(options: MaskingOptions = {}): SecureAggregation {
+  return secureAggregation(maskingProtocol(options));
+}
+
+/** The protocol alone, to be combined with others by intrinsic. */
+export function maskingProtocol({
+  minimumClients = 2,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
+}: MaskingOptions = {}): SecureAggregationProtocol {
+  return {
+    name: 'masking',
+    roles: [],
+    operators: maskingOperators({ minimumClients }),
+    open: (parties) => new MaskingSession(parties, timeoutMs),
+  };
+}
+
+const ADVERTISED = structOf([
+  { name: null, type: maskingState.type },
+  { name: null, type: BYTES },
+]);
+
+class MaskingSession implements ProtocolSession {
+  readonly #parties: ProtocolParties;
+  readonly #timeoutMs: number;
+
+  constructor(parties: ProtocolParties, timeoutMs: number) {
+    this.#parties = parties;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async sum(task: SecureSumTask): Promise<SecureSum> {
+    const { clients } = this.#parties;
+    const names = clients.map(({ name }) => name);
+    const parameters = maskingParameters(task.terms, clients.length);
+    let server = startMaskingServer({
+      session: task.session,
+      round: 0,
+      parameters,
+      clients: names,
+    });
+    const states = await this.#advertise(task);
+    try {
+      let roster = new Uint8Array();
+      for (const [i, { key }] of states.entries()) {
+        const advertised: AdvertisedKey = decoded(advertisedKeyCodec.decode(key), names[i]);
+        const step = requireNoFault(handleAtMaskingServer(server, advertised));
+        server = step.state;
+        if (step.message !== undefined) roster = Uint8Array.from(rosterCodec.encode(step.message));
+      }
+      const masked = await atEveryone(clients, this.#stage('mask'), (client, i) =>
+        client.request('masking_mask_input', [
+          states[i]!.state,
+          roster,
+          task.inputs[i] as ExecutorValue,
+        ]),
+      );
+      for (const [i, bytes] of masked.entries()) {
+        const input: MaskedInput = decoded(maskedInputCodec.decode(bytes), names[i]);
+        server = requireNoFault(handleAtMaskingServer(server, input)).state;
+      }
+      const { sums, clients: present } = requireNoFault(finishMaskingServer(server));
+      return { sums: sums.map(({ values }) => values), clients: present };
+    } finally {
+      for (const { state } of states) state[Symbol.dispose]();
+    }
+  }
+
+  close(): void {}
+
+  /** Every client's key, and the handle on what it keeps. */
+  #advertise(task: SecureSumTask): Promise<Advertised[]> {
+    return atEveryone(
+      this.#parties.clients,
+      this.#stage('advertise'),
+      async (client) => {
+        const setup = encodeSetup(task, this.#parties, client.name);
+        const [state, key] = await client.split(
+          await client.call('masking_advertise', [setup], ADVERTISED),
+        );
+        return { state: state as ExecutorValue, key: await client.read(key as ExecutorValue) };
+      },
+      ({ state }) => state[Symbol.dispose](),
+    );
+  }
+
+  #stage(stage: string): StageOptions {
+    return { stage, timeoutMs: this.#timeoutMs };
+  }
+}
+
+interface Advertised {
+  readonly state: ExecutorValue;
+  readonly key: Uint8Array;
+}

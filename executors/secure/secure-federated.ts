@@ -1,0 +1,189 @@
+/**
+ * @file SecureFederatedExecutor: wraps the executor of placed values, makes the secure sums with
+ * cryptographic protocols, refuses the aggregations that would show clients' values to the server,
+ * and forwards everything else. After the RFC "Integrating TF Encrypted and TensorFlow Federated".
+ */
+
+import type { Intrinsic } from '../../computations/building-blocks.ts';
+import {
+  ContextError,
+  ExecutionError,
+  type FederatedType,
+  FederatedTypeError,
+  type FunctionType,
+  type MaterializedValue,
+  requireAssignable,
+  type Type,
+  UnsupportedAggregationError,
+} from '../../computations/types/index.ts';
+import { INTRINSICS, intrinsicTypeRule } from '../../intrinsics/table.ts';
+import { isBlock } from '../blocks.ts';
+import type { Executor, ExecutorInput, ExecutorValue, StructElementValue } from '../executor.ts';
+import type { PlacedExecutor } from '../placed-executor.ts';
+import { participant } from './participant.ts';
+import type { ProtocolParties, ProtocolSession, SecureAggregationProtocol } from './protocol.ts';
+import { type SecureSumUri, sumValue, termsOf } from './terms.ts';
+
+export class SecureFederatedExecutor implements Executor {
+  readonly #target: PlacedExecutor;
+  readonly #protocols: ReadonlyMap<string, SecureAggregationProtocol>;
+  readonly #allowPlain: ReadonlySet<string>;
+  readonly #sessions = new Map<SecureAggregationProtocol, ProtocolSession>();
+  #closed = false;
+
+  /**
+   * @param target owned by this executor: closed with it.
+   * @param protocols for each secure intrinsic, by URI, what makes it.
+   * @param allowPlain URIs of plain aggregations that may run although the server sees their inputs.
+   */
+  constructor(
+    target: PlacedExecutor,
+    protocols: ReadonlyMap<string, SecureAggregationProtocol>,
+    allowPlain: ReadonlySet<string> = new Set(),
+  ) {
+    this.#target = target;
+    this.#protocols = protocols;
+    this.#allowPlain = allowPlain;
+  }
+
+  async createValue(value: ExecutorInput, type: Type): Promise<ExecutorValue> {
+    this.#requireOpen();
+    if (!isBlock(value) || value.kind !== 'intrinsic') return this.#target.createValue(value, type);
+    const protocol = this.#protocols.get(value.uri);
+    if (protocol !== undefined) {
+      intrinsicTypeRule(value.uri, value.type);
+      return new SecureFunction(value.uri as SecureSumUri, value.type as FunctionType, protocol);
+    }
+    this.#requireAllowed(value);
+    return this.#target.createValue(value, type);
+  }
+
+  async createCall(fn: ExecutorValue, argument?: ExecutorValue): Promise<ExecutorValue> {
+    this.#requireOpen();
+    if (!(fn instanceof SecureFunction)) return this.#target.createCall(fn, argument);
+    if (argument === undefined) {
+      throw new FederatedTypeError('type.arity', `${fn.uri} takes an argument; got none.`);
+    }
+    requireAssignable(fn.type.parameter as Type, argument.type, `The argument of ${fn.uri}`);
+    const value = await this.#target.createSelection(argument, 0);
+    const bound = await this.#target.createSelection(argument, 1);
+    try {
+      return await this.#sum(fn, value, await bound.compute());
+    } finally {
+      value[Symbol.dispose]();
+      bound[Symbol.dispose]();
+    }
+  }
+
+  async createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
+    const secure = elements.find(({ value }) => value instanceof SecureFunction);
+    if (secure !== undefined) {
+      throw new ExecutionError(
+        'execution.unsupported_value',
+        `${(secure.value as SecureFunction).uri} can be called, but not be part of a struct.`,
+      );
+    }
+    return this.#target.createStruct(elements);
+  }
+
+  async createSelection(source: ExecutorValue, index: number): Promise<ExecutorValue> {
+    return this.#target.createSelection(source, index);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const session of this.#sessions.values()) session.close();
+    this.#sessions.clear();
+    await this.#target.close();
+  }
+
+  async #sum(
+    fn: SecureFunction,
+    value: ExecutorValue,
+    bound: MaterializedValue,
+  ): Promise<ExecutorValue> {
+    const { member } = value.type as FederatedType;
+    const inputs = this.#target.members(value);
+    const terms = termsOf(fn.uri, member, bound);
+    const session = crypto.getRandomValues(new Uint8Array(32));
+    const result = await this.#session(fn.protocol).sum({ session, inputs, member, terms });
+    this.#requireOpen();
+    return this.#target.createValue(
+      { kind: 'federated', members: [sumValue(member, result)] },
+      fn.type.result,
+    );
+  }
+
+  /** The protocol at work in this stack, begun at its first sum. */
+  #session(protocol: SecureAggregationProtocol): ProtocolSession {
+    const known = this.#sessions.get(protocol);
+    if (known !== undefined) return known;
+    const at = (placement: string) =>
+      this.#target
+        .children(placement)
+        .map((executor, i) => participant(`${placement}/${i}`, executor));
+    const only = (placement: string) => {
+      const [party] = at(placement);
+      if (party === undefined)
+        throw new ContextError('context.none', `No executor stands at ${placement.toUpperCase()}.`);
+      return party;
+    };
+    const parties: ProtocolParties = { clients: at('clients'), server: only('server'), role: only };
+    const session = protocol.open(parties);
+    this.#sessions.set(protocol, session);
+    return session;
+  }
+
+  /** Refuses what shows clients' values to the server, unless the stack was told to allow it. */
+  #requireAllowed(intrinsic: Intrinsic): void {
+    const name = intrinsic.origin ?? intrinsic.uri;
+    const definition = INTRINSICS.get(name);
+    const shows =
+      definition?.aggregation === 'plain' ||
+      (definition?.broadcast === 'plain' && name === 'federated_select');
+    if (!shows || this.#allowPlain.has(name)) return;
+    const secure =
+      name === 'federated_select' ? 'federatedSecureSelect' : SECURE_ALTERNATIVES[name];
+    throw new UnsupportedAggregationError(
+      'aggregation.plain_blocked',
+      `${name} shows the clients' values to the server, and this stack aggregates securely only. ${
+        secure === undefined
+          ? 'There is no secure form of it; express it by secure sums.'
+          : `Use ${secure}.`
+      } To allow it all the same, name it: secureAggregation(protocol, { allowPlain: ['${name}'] }).`,
+    );
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new ContextError('context.closed', 'This executor is closed.');
+  }
+}
+
+const SECURE_ALTERNATIVES: { readonly [uri: string]: string | undefined } = {
+  federated_sum: 'federatedSecureSumBitwidth on integers (clip and quantise floats first)',
+  federated_mean: 'federatedSecureSumBitwidth on quantised values and divide at the server',
+  federated_weighted_mean:
+    'federatedSecureSumBitwidth on weighted quantised values and on the weights, and divide at the server',
+};
+
+/** A secure sum before it is called. */
+class SecureFunction implements ExecutorValue {
+  readonly uri: SecureSumUri;
+  readonly type: FunctionType;
+  readonly protocol: SecureAggregationProtocol;
+
+  constructor(uri: SecureSumUri, type: FunctionType, protocol: SecureAggregationProtocol) {
+    this.uri = uri;
+    this.type = type;
+    this.protocol = protocol;
+  }
+
+  async compute(): Promise<MaterializedValue> {
+    throw new ExecutionError(
+      'execution.unsupported_value',
+      `${this.uri} is a function; call it to get a value.`,
+    );
+  }
+
+  [Symbol.dispose](): void {}
+}
