@@ -1,0 +1,104 @@
+/** @file Runs the compliance suite on every stack that this package makes. */
+
+import type { Backend } from '../../computations/tensors/index.ts';
+import type { Executor } from '../../executors/executor.ts';
+import { FederatingExecutor } from '../../executors/federating.ts';
+import { OperatorExecutor } from '../../executors/operators.ts';
+import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
+import { SequenceExecutor } from '../../executors/sequence.ts';
+import { TensorExecutor } from '../../executors/tensor.ts';
+import { leafExecutor, localExecutorFactory } from '../../runtime/index.ts';
+import { PassThroughExecutor } from '../executors/pass-through.ts';
+import { trackedBackend } from '../executors/tracked-backend.ts';
+import { describeExecutor, type ExecutorFixture } from './executor.ts';
+
+function over(
+  make: (backend: Backend, clients: number) => Executor | Promise<Executor>,
+): () => Promise<ExecutorFixture> {
+  return async () => {
+    const backend = await trackedBackend();
+    return {
+      create: async (clients) => make(backend, clients),
+      liveTensors: () => backend.live(),
+    };
+  };
+}
+
+const unplaced = { placed: 'it knows no placements' };
+const noSyntax = { syntax: 'it knows no lambdas, which is the business of a resolving executor' };
+const resolving = (target: Executor): Executor => new ReferenceResolvingExecutor(target);
+const sequences = (backend: Backend): Executor =>
+  new SequenceExecutor(resolving(new TensorExecutor(backend)));
+const federating = (backend: Backend, clients: number): Executor =>
+  new FederatingExecutor({
+    server: leafExecutor(backend),
+    clients: Array.from({ length: clients }, () => leafExecutor(backend)),
+  });
+const wrapped = (executor: Executor): Executor => new PassThroughExecutor(executor);
+
+describeExecutor(
+  'tensor',
+  over((backend) => new TensorExecutor(backend)),
+  {
+    skip: { ...unplaced, ...noSyntax, sequences: 'it knows no sequences' },
+  },
+);
+describeExecutor(
+  'resolving over tensor',
+  over((backend) => resolving(new TensorExecutor(backend))),
+  {
+    skip: { ...unplaced, sequences: 'it knows no sequences' },
+  },
+);
+describeExecutor(
+  'resolving over sequence',
+  over((backend) => resolving(sequences(backend))),
+  {
+    skip: unplaced,
+  },
+);
+describeExecutor(
+  'resolving over operators',
+  over((backend) => resolving(new OperatorExecutor(sequences(backend), []))),
+  { skip: unplaced },
+);
+describeExecutor(
+  'leaf',
+  over((backend) => leafExecutor(backend)),
+  { skip: unplaced },
+);
+describeExecutor(
+  'wrapped leaf',
+  over((backend) => wrapped(leafExecutor(backend))),
+  {
+    skip: unplaced,
+  },
+);
+describeExecutor(
+  'resolving over a user-written executor over a leaf',
+  over((backend) => resolving(wrapped(leafExecutor(backend)))),
+  { skip: unplaced },
+);
+describeExecutor(
+  'resolving over federating',
+  over((backend, n) => resolving(federating(backend, n))),
+);
+describeExecutor(
+  'user-written executors at every joint',
+  over((backend, n) =>
+    wrapped(
+      resolving(
+        wrapped(
+          new FederatingExecutor({
+            server: wrapped(leafExecutor(backend)),
+            clients: Array.from({ length: n }, () => wrapped(leafExecutor(backend))),
+          }),
+        ),
+      ),
+    ),
+  ),
+);
+describeExecutor(
+  'local factory',
+  over((backend, clients) => localExecutorFactory({ backend }).createExecutor({ clients })),
+);

@@ -1,0 +1,14 @@
+import { masking, paillier } from 'fedloom';
+import { describeSecureProtocol } from './secure-protocol.ts';
+
+// A modulus that can be factored keeps the suite quick; the real sizes run in the slow suite.
+const quick = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 };
+
+describeSecureProtocol('masking', () => masking({ minimumClients: 1 }));
+describeSecureProtocol('paillier, key at the server', () => paillier(quick));
+describeSecureProtocol('paillier, separate key holder', () =>
+  paillier({ ...quick, keyHolder: 'key_holder' }),
+);
+describeSecureProtocol('paillier, key holder and adding server', () =>
+  paillier({ ...quick, keyHolder: 'key_holder', aggregator: 'server' }),
+);
