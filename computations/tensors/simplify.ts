@@ -27,7 +27,9 @@ export function simplifyGraph(graph: KernelGraph): KernelGraph {
 function mergeEqual(graph: KernelGraph): KernelGraph {
   const builder = new GraphBuilder();
   const specs = valueSpecs(graph);
-  const ids: ValueId[] = graph.parameters.map((parameter) => builder.parameter(parameter, parameter));
+  const ids: ValueId[] = graph.parameters.map((parameter) =>
+    builder.parameter(parameter, parameter),
+  );
   const seen = new Map<string, readonly ValueId[]>();
   const once = (key: string, make: () => readonly ValueId[]): readonly ValueId[] => {
     const known = seen.get(key);
@@ -70,7 +72,9 @@ function dropUnused(graph: KernelGraph): KernelGraph {
     for (const id of inputIds(node.inputs)) used.add(id);
   }
   const builder = new GraphBuilder();
-  const ids: ValueId[] = graph.parameters.map((parameter) => builder.parameter(parameter, parameter));
+  const ids: ValueId[] = graph.parameters.map((parameter) =>
+    builder.parameter(parameter, parameter),
+  );
   graph.constants.forEach((constant, index) => {
     const id = graph.parameters.length + index;
     ids.push(used.has(id) ? builder.constant(constant) : -1);

@@ -20,5 +20,9 @@ export interface Device {
   read(handle: DeviceHandle): DeviceArray;
   free(handle: DeviceHandle): void;
   /** Runs a kernel; each output is freed on its own, even if it shares memory with an input. */
-  run(kernel: string, inputs: DeviceInputs, attributes: ConcreteAttributes): readonly DeviceHandle[];
+  run(
+    kernel: string,
+    inputs: DeviceInputs,
+    attributes: ConcreteAttributes,
+  ): readonly DeviceHandle[];
 }

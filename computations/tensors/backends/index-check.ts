@@ -11,7 +11,8 @@ import type { StoredTensor } from './storage.ts';
 export function checkIndices(step: Step, inputs: readonly StoredTensor[]): void {
   const rule = INDEXED[step.kernel];
   if (rule === undefined) return;
-  const named = (name: string): StoredTensor => inputs[step.names?.indexOf(name) ?? -1] as StoredTensor;
+  const named = (name: string): StoredTensor =>
+    inputs[step.names?.indexOf(name) ?? -1] as StoredTensor;
   const indices = named('indices');
   const data = indices.storage.host() as Int32Array;
   const bounds = rule(step, named);

@@ -6,7 +6,12 @@ import type { Backend, BackendName } from './backend.ts';
 import type { Device } from './device.ts';
 import { DeviceBackend } from './device-backend.ts';
 import { NATIVE_BACKEND, NativeDevice } from './native-device.ts';
-import { environmentVariable, importNative, wasmFolder, withoutProcessHandlers } from './platform.ts';
+import {
+  environmentVariable,
+  importNative,
+  wasmFolder,
+  withoutProcessHandlers,
+} from './platform.ts';
 import { TfjsDevice } from './tfjs-device.ts';
 
 export interface BackendOptions {

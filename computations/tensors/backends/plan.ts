@@ -14,9 +14,10 @@ import {
   type ValueId,
   valueSpecs,
 } from '../graph.ts';
-import type { HostKernel, HostTensor } from '../host/arrays.ts';
+import type { HostKernel } from '../host/arrays.ts';
 import { HOST_KERNELS, hostKernel, inputOrder } from '../host/index.ts';
 import type { ConcreteAttributes } from '../kernels/definition.ts';
+import { kernelDefinition } from '../kernels/index.ts';
 import { lowerGraph } from '../lowering/index.ts';
 import { simplifyGraph } from '../simplify.ts';
 import type { Device } from './device.ts';
@@ -39,7 +40,10 @@ export type Step = {
 export interface Plan {
   readonly parameters: readonly ConcreteSpec[];
   /** Values that are the same in every run, by id. */
-  readonly constants: ReadonlyMap<ValueId, { readonly storage: Storage; readonly shape: readonly number[] }>;
+  readonly constants: ReadonlyMap<
+    ValueId,
+    { readonly storage: Storage; readonly shape: readonly number[] }
+  >;
   readonly steps: readonly Step[];
   readonly results: readonly ValueId[];
   readonly valueCount: number;
@@ -93,7 +97,7 @@ function isTiny(graph: KernelGraph): boolean {
 
 function layOut(graph: KernelGraph, device: Device, tiny: boolean): Plan {
   const specs = valueSpecs(graph) as readonly ConcreteSpec[];
-  const constants = new Map<ValueId, { storage: Storage; shape: readonly number[] }>();
+  const constants: Constants = new Map();
   const firstConstant = graph.parameters.length;
   graph.constants.forEach(({ dtype, shape, data }, index) => {
     const storage = new Storage(device, dtype, data, null);
@@ -105,17 +109,7 @@ function layOut(graph: KernelGraph, device: Device, tiny: boolean): Plan {
     const firstOutput = next;
     next += node.outputs.length;
     const step = makeStep(node, firstOutput, specs, tiny);
-    if (step.kind === 'host' && step.inputs.length === 0) {
-      // Made from attributes alone: computed once.
-      const outputs = (step as HostStep).run([], step.attributes, step.outputs);
-      step.outputs.forEach(({ dtype, shape }, output) => {
-        const data = outputs[output] as HostTensor['data'];
-        const storage = new Storage(device, dtype, data, null);
-        constants.set(firstOutput + output, { storage, shape });
-      });
-    } else {
-      steps.push(step);
-    }
+    if (!fold(step, constants, specs, device)) steps.push(step);
   }
   return {
     parameters: specs.slice(0, firstConstant),
@@ -125,6 +119,46 @@ function layOut(graph: KernelGraph, device: Device, tiny: boolean): Plan {
     valueCount: next,
   };
 }
+
+type Constants = Map<ValueId, { readonly storage: Storage; readonly shape: readonly number[] }>;
+
+/**
+ * Computes a step whose inputs are all constants, once and for all runs. The host does it, so only
+ * kernels that it has to the same bits are folded, and only where the result is no large tensor
+ * made from a small one (a Fill is: it saves making it anew each time).
+ */
+function fold(
+  step: Omit<Step, 'frees'>,
+  constants: Constants,
+  specs: readonly ConcreteSpec[],
+  device: Device,
+): boolean {
+  if (!step.inputs.every((id) => constants.has(id))) return false;
+  const given = step.inputs.map((id) => specs[id] as ConcreteSpec);
+  const run = hostKernel(step.kernel, given, step.attributes);
+  if (run === undefined || kernelDefinition(step.kernel).pure === false) return false;
+  const size = step.outputs.reduce((sum, { shape }) => sum + shapeSize(shape), 0);
+  if (size > FOLDED_ELEMENTS) return false;
+  const inputs = step.inputs.map((id) => {
+    const { storage, shape } = constants.get(id) as { storage: Storage; shape: readonly number[] };
+    return { dtype: storage.dtype, shape, data: storage.host() };
+  });
+  const order = inputOrder(step.kernel);
+  const named = step.names;
+  const positional =
+    order === 'list' || named === null
+      ? inputs
+      : order.flatMap((name) => inputs[named.indexOf(name)] ?? []);
+  run(positional, step.attributes, step.outputs).forEach((data, output) => {
+    const { dtype, shape } = step.outputs[output] as ConcreteSpec;
+    const storage = new Storage(device, dtype, data, null);
+    constants.set(step.firstOutput + output, { storage, shape });
+  });
+  return true;
+}
+
+/** Larger results are computed in each run, so that a plan does not hold much memory. */
+const FOLDED_ELEMENTS = 2 ** 20;
 
 type HostStep = Extract<Step, { kind: 'host' }>;
 

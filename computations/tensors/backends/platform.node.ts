@@ -36,7 +36,8 @@ export async function withoutProcessHandlers<T>(action: () => Promise<T>): Promi
     EVENTS.forEach((event, index) => {
       for (const listener of process.rawListeners(event)) {
         const installed =
-          !before[index]?.has(listener) && EMSCRIPTEN.test(Function.prototype.toString.call(listener));
+          !before[index]?.has(listener) &&
+          EMSCRIPTEN.test(Function.prototype.toString.call(listener));
         if (installed) process.off(event, listener as () => void);
       }
     });

@@ -55,12 +55,19 @@ export class DeviceProgram implements Program {
     const inputs = step.inputs.map((id) => values[id] as StoredTensor);
     if (step.kind === 'alias') {
       const { shape } = step.outputs[0] as ConcreteSpec;
-      values[step.firstOutput] = new StoredTensor((inputs[0] as StoredTensor).storage.retain(), shape);
+      values[step.firstOutput] = new StoredTensor(
+        (inputs[0] as StoredTensor).storage.retain(),
+        shape,
+      );
       return;
     }
     try {
       if (step.kind === 'host') {
-        const outputs = step.run(inputs.map((input) => input.host()), step.attributes, step.outputs);
+        const outputs = step.run(
+          inputs.map((input) => input.host()),
+          step.attributes,
+          step.outputs,
+        );
         step.outputs.forEach(({ dtype, shape }, output) => {
           const storage = new Storage(this.#device, dtype, outputs[output] ?? null, null);
           values[step.firstOutput + output] = new StoredTensor(storage, shape);

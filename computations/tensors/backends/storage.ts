@@ -3,8 +3,8 @@
  * asks for it, and shared by counting references (a reshape shares its input's storage).
  */
 
-import { ExecutionError } from '../../types/errors.ts';
 import type { DType } from '../../types/dtypes.ts';
+import { ExecutionError } from '../../types/errors.ts';
 import { TensorValue } from '../../types/values.ts';
 import type { HostTensor, TensorData } from '../host/arrays.ts';
 import type { DeviceTensor } from './backend.ts';

@@ -23,12 +23,7 @@ export type HostKernel = (
 ) => readonly TensorData[];
 
 /** The writable array of an output. */
-export type MutableData =
-  | Uint8Array
-  | Int32Array
-  | Float32Array
-  | BigInt64Array
-  | string[];
+export type MutableData = Uint8Array | Int32Array | Float32Array | BigInt64Array | string[];
 
 /** Zero-filled storage for an output. */
 export function allocateOutput(spec: ConcreteSpec): MutableData {

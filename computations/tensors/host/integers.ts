@@ -101,6 +101,12 @@ function pairwise(
   };
 }
 
+// Math.min takes no bigints.
+function smaller(a: number | bigint, b: number | bigint): number | bigint {
+  if (a < b) return a;
+  return b;
+}
+
 /** The remainder with the sign of the divisor. */
 function floorMod(a: number | bigint, b: number | bigint): number | bigint {
   if (typeof a === 'bigint' && typeof b === 'bigint') {
@@ -197,7 +203,11 @@ function castData(
   if (from === spec.dtype) return data;
   const out = allocateOutput(spec);
   const fail = (value: unknown): never =>
-    failWith(attributes, 'code', `The value ${value} cannot be cast from ${from} to ${spec.dtype}.`);
+    failWith(
+      attributes,
+      'code',
+      `The value ${value} cannot be cast from ${from} to ${spec.dtype}.`,
+    );
   for (let i = 0; i < out.length; i++) {
     const value = data[i] as number | bigint;
     switch (spec.dtype) {
@@ -255,8 +265,8 @@ export const INTEGER_KERNELS: Readonly<Record<string, HostKernel>> = {
   'fl.Sub': arithmetic('sub'),
   'fl.Mul': arithmetic('mul'),
   'fl.FloorMod': pairwise(floorMod),
-  'fl.Min': pairwise((a, b) => (a < b ? a : b)),
-  'fl.Max': pairwise((a, b) => (a > b ? a : b)),
+  'fl.Min': pairwise(smaller),
+  'fl.Max': pairwise((a, b) => (smaller(a, b) === a ? b : a)),
   'fl.Equal': pairwise((a, b) => Number(a === b)),
   'fl.NotEqual': pairwise((a, b) => Number(a !== b)),
   'fl.Less': pairwise((a, b) => Number(a < b)),

@@ -25,7 +25,9 @@ const select: HostKernel = ([condition, a, b], _, [output]) => {
   ];
   for (let i = 0; i < out.length; i++) {
     const chosen = c.data[atC === null ? i : atC(i)] === 1;
-    out[i] = (chosen ? x.data[atX === null ? i : atX(i)] : y.data[atY === null ? i : atY(i)]) as never;
+    out[i] = (
+      chosen ? x.data[atX === null ? i : atX(i)] : y.data[atY === null ? i : atY(i)]
+    ) as never;
   }
   return [out];
 };

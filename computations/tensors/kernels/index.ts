@@ -60,7 +60,8 @@ export function estimateFlops(
 ): number {
   const call = new KernelCall(kernel, inputs, attributes);
   return (
-    kernelDefinition(kernel).flops?.(call, outputs) ?? elements(Object.values(inputs)) + elements(outputs)
+    kernelDefinition(kernel).flops?.(call, outputs) ??
+    elements(Object.values(inputs)) + elements(outputs)
   );
 }
 

@@ -15,7 +15,10 @@ function reshaped(call: KernelCall, shape: readonly number[]): readonly number[]
 }
 
 /** The shape of a concatenation; works for kernels of the device and of the host. */
-export function concatenated(call: KernelCall, dtypes: readonly DType[]): readonly [DType, number[]] {
+export function concatenated(
+  call: KernelCall,
+  dtypes: readonly DType[],
+): readonly [DType, number[]] {
   const [first, ...others] = call.list();
   if (first === undefined || !dtypes.includes(first.dtype)) {
     return call.fail(`it takes one or more tensors of dtype ${dtypes.join(' or ')}`);
@@ -181,7 +184,12 @@ export const SHAPING: KernelTable = {
     attributes: { paddings: 'pairs', constantValue: 'number' },
     infer: (call) => {
       const x = call.typed('x', NUMERIC);
-      return [spec(x.dtype, padded(call, x.shape, () => Number.POSITIVE_INFINITY))];
+      return [
+        spec(
+          x.dtype,
+          padded(call, x.shape, () => Number.POSITIVE_INFINITY),
+        ),
+      ];
     },
   },
   MirrorPad: {
@@ -190,7 +198,12 @@ export const SHAPING: KernelTable = {
     infer: (call) => {
       const x = call.typed('x', NUMERIC);
       const edge = call.text('mode', ['reflect', 'symmetric']) === 'reflect' ? 1 : 0;
-      return [spec(x.dtype, padded(call, x.shape, (size) => size - edge))];
+      return [
+        spec(
+          x.dtype,
+          padded(call, x.shape, (size) => size - edge),
+        ),
+      ];
     },
   },
   Reverse: {
@@ -296,7 +309,7 @@ function splitSizes(call: KernelCall, extent: number): readonly number[] {
   }
   const sizes = call.ints('numOrSizeSplits');
   call.require(sizes.length >= 1 && sizes.length <= MAX_OUTPUTS, 'bad number of parts');
-  const known = sizes.reduce((sum, size) => sum + (size < 0 ? 0 : size), 0);
+  const known = sizes.reduce((sum, size) => sum + Math.max(0, size), 0);
   call.require(sizes.filter((size) => size < 0).length <= 1, 'only one part may be -1');
   const parts = sizes.map((size) => (size < 0 ? extent - known : size));
   call.require(
@@ -319,8 +332,7 @@ function stridedSlice(call: KernelCall, shape: readonly number[]): readonly numb
     begin.length === end.length && begin.length === strides.length && begin.length <= shape.length,
     'begin, end and strides must have the same length, one entry an axis',
   );
-  const masked = (name: string, axis: number): boolean =>
-    ((call.int(name, 0) >> axis) & 1) === 1;
+  const masked = (name: string, axis: number): boolean => ((call.int(name, 0) >> axis) & 1) === 1;
   return shape.flatMap((extent, axis) => {
     const stride = strides[axis] ?? 1;
     call.require(stride !== 0, 'a stride is 0');
@@ -357,7 +369,11 @@ function padded(
   });
 }
 
-function checkScatter(call: KernelCall, shape: readonly number[], updates: readonly number[]): void {
+function checkScatter(
+  call: KernelCall,
+  shape: readonly number[],
+  updates: readonly number[],
+): void {
   const indices = call.typed('indices', ['int32']).shape;
   const depth = indices.at(-1) ?? call.fail('indices must have at least one axis');
   call.require(

@@ -130,20 +130,39 @@ function pick(
 }
 
 /** Puts `stride - 1` zeros between rows, and between columns. */
-function spreadBy(node: LoweredNode, x: ValueId, [down, right]: readonly [number, number]): ValueId {
+function spreadBy(
+  node: LoweredNode,
+  x: ValueId,
+  [down, right]: readonly [number, number],
+): ValueId {
   const [batch = 0, rows = 0, columns = 0, channels = 0] = node.shape(x);
   let spread = x;
   if (down > 1) {
     const split = node.reshape(spread, [batch, rows, 1, columns * channels]);
-    const wide = node.padOrCrop(split, [[0, 0], [0, 0], [0, down - 1], [0, 0]]);
+    const wide = node.padOrCrop(split, [
+      [0, 0],
+      [0, 0],
+      [0, down - 1],
+      [0, 0],
+    ]);
     spread = node.reshape(wide, [batch, rows * down, columns, channels]);
   }
   if (right > 1) {
     const split = node.reshape(spread, [batch * rows * down, columns, 1, channels]);
-    const wide = node.padOrCrop(split, [[0, 0], [0, 0], [0, right - 1], [0, 0]]);
+    const wide = node.padOrCrop(split, [
+      [0, 0],
+      [0, 0],
+      [0, right - 1],
+      [0, 0],
+    ]);
     spread = node.reshape(wide, [batch, rows * down, columns * right, channels]);
   }
-  return node.padOrCrop(spread, [[0, 0], [0, 1 - down], [0, 1 - right], [0, 0]]);
+  return node.padOrCrop(spread, [
+    [0, 0],
+    [0, 1 - down],
+    [0, 1 - right],
+    [0, 0],
+  ]);
 }
 
 /** The image of a filter gradient, padded so that every window lies inside it. */

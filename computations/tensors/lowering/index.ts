@@ -46,7 +46,13 @@ export function lowerGraph(graph: KernelGraph, target: LoweringTarget): KernelGr
   const ids: ValueId[] = graph.parameters.map((parameter) => builder.parameter(parameter));
   for (const constant of graph.constants) ids.push(builder.constant(constant));
   for (const { kernel, inputs, attributes } of graph.nodes) {
-    ids.push(...emit(kernel, mapInputs(inputs, (id) => ids[id] as ValueId), attributes));
+    ids.push(
+      ...emit(
+        kernel,
+        mapInputs(inputs, (id) => ids[id] as ValueId),
+        attributes,
+      ),
+    );
   }
   return builder.build(graph.results.map((id) => ids[id] as ValueId));
 }

@@ -6,11 +6,7 @@
 import type { DataOfDType, DType } from '../../types/dtypes.ts';
 import { type FedloomError, GraphError, TraceError } from '../../types/errors.ts';
 import { type ConcreteSpec, type NodeInputs, shapeSize, type ValueId } from '../graph.ts';
-import {
-
-  type ConcreteAttributes,
-  DEVICE_DTYPES,
-} from '../kernels/definition.ts';
+import { type ConcreteAttributes, DEVICE_DTYPES } from '../kernels/definition.ts';
 import { abstractEval, KERNELS } from '../kernels/index.ts';
 import { engine, type TfTensorInfo } from '../tfjs.ts';
 import { normalizeAttributes } from './attributes.ts';
@@ -209,7 +205,9 @@ function collectInputs(
   inputs: unknown,
 ): readonly TfTensorInfo[] | Readonly<Record<string, TfTensorInfo>> {
   if (Array.isArray(inputs)) return inputs as readonly TfTensorInfo[];
-  const named = Object.entries((inputs ?? {}) as Readonly<Record<string, TfTensorInfo | undefined>>);
+  const named = Object.entries(
+    (inputs ?? {}) as Readonly<Record<string, TfTensorInfo | undefined>>,
+  );
   const present = named.filter((entry): entry is [string, TfTensorInfo] => entry[1] != null);
   return Object.fromEntries(present);
 }
@@ -240,4 +238,3 @@ function uniformValue(data: DeviceArray): number | null {
   if (Number.isNaN(first)) return null;
   return data.every((value) => Object.is(value, first)) ? first : null;
 }
-

@@ -6,9 +6,9 @@
 import { FedloomError, TraceError } from '../../types/errors.ts';
 import type { TensorType, Type } from '../../types/types.ts';
 import { type KernelGraph, resultTypes } from '../graph.ts';
-import { evaluateSize, MAX_UNKNOWNS, samplePoints, unknownSize } from '../sizes.ts';
 import { simplifyGraph } from '../simplify.ts';
-import { engine, tf } from '../tfjs.ts';
+import { evaluateSize, MAX_UNKNOWNS, samplePoints, unknownSize } from '../sizes.ts';
+import { engine, type tf } from '../tfjs.ts';
 import {
   packArgument,
   type TracedArgument,
@@ -110,11 +110,7 @@ class Session {
   readonly #body: TracedBody;
   readonly #limits: CaptureLimits;
 
-  constructor(
-    types: readonly Type[],
-    body: TracedBody,
-    limits: CaptureLimits,
-  ) {
+  constructor(types: readonly Type[], body: TracedBody, limits: CaptureLimits) {
     this.#types = types;
     this.#body = body;
     this.#limits = limits;
@@ -200,7 +196,10 @@ function makeParameter(
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
-    typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
   );
 }
 

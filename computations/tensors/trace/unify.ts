@@ -3,8 +3,8 @@
  * the recordings must be affine in the unknown sizes.
  */
 
-import type { TensorType } from '../../types/types.ts';
 import { TraceError } from '../../types/errors.ts';
+import type { TensorType } from '../../types/types.ts';
 import { GraphBuilder } from '../builder.ts';
 import type { Attributes, AttributeValue, KernelGraph, ValueId } from '../graph.ts';
 import { inputIds, mapInputs } from '../graph.ts';
@@ -75,7 +75,8 @@ function addNode(
       version.kernel === node.kernel &&
       String(inputIds(version.inputs)) === String(inputIds(node.inputs)) &&
       String(Object.keys(version.attributes)) === String(Object.keys(node.attributes));
-    if (!same) throw batchDimension(`it does not call the same kernels for every size (${node.kernel})`);
+    if (!same)
+      throw batchDimension(`it does not call the same kernels for every size (${node.kernel})`);
     return version;
   });
   const attributes: Record<string, AttributeValue> = {};
