@@ -1,6 +1,6 @@
 /**
  * @file A secure sum of 1,000 int32 values (32 bits) from 5 clients, by Fedloom's Paillier roles and
- * by paillier-bigint once per value. For the module's shape see `mask-expansion.ts`.
+ * by paillier-bigint once per value.
  *
  * The way once per value is measured on a sample of values and divided by its size: each costs the
  * same, and a thousand would take minutes. Making the key is in neither figure. "cold" includes
@@ -23,19 +23,22 @@ import {
   startKeyHolder,
   unmaskDecryptedSum,
 } from '../../protocols/index.ts';
-import type { BenchmarkFigure } from './mask-expansion.ts';
+import type { Benchmark, BenchmarkFigure } from '../benchmark.ts';
 
 const CLIENTS = 5;
 const VALUES = 1000;
 const SAMPLED_VALUES = 4;
+const AT_LEAST = { atLeast: 300 };
 
-export default {
+const benchmark: Benchmark = {
   name: 'paillier-secure-sum',
   target: 'at least 300 times as fast a value as paillier-bigint once per value',
   async run(): Promise<BenchmarkFigure[]> {
     return [2048, 3072].flatMap(measure);
   },
 };
+
+export default benchmark;
 
 function measure(modulusBits: number): BenchmarkFigure[] {
   const naive = generateRandomKeysSync(modulusBits, true);
@@ -65,8 +68,18 @@ function measure(modulusBits: number): BenchmarkFigure[] {
     { case: `${size}, once per value`, unit: 'µs/value', value: naiveMicroseconds },
     { case: `${size}, packed, cold`, unit: 'µs/value', value: microseconds(cold) },
     { case: `${size}, packed, warm`, unit: 'µs/value', value: microseconds(warm) },
-    { case: `${size}, ratio, cold`, unit: 'x', value: naiveMicroseconds / microseconds(cold) },
-    { case: `${size}, ratio, warm`, unit: 'x', value: naiveMicroseconds / microseconds(warm) },
+    {
+      case: `${size}, ratio, cold`,
+      unit: 'x',
+      value: naiveMicroseconds / microseconds(cold),
+      limit: AT_LEAST,
+    },
+    {
+      case: `${size}, ratio, warm`,
+      unit: 'x',
+      value: naiveMicroseconds / microseconds(warm),
+      limit: AT_LEAST,
+    },
     {
       case: `${size}, one client's encryption, warm`,
       unit: 'µs/value',
