@@ -1,0 +1,246 @@
+/**
+ * @file The other half of a secure sum: what each party gets to see is independent of a single
+ * client's input, given the sum.
+ */
+
+import {
+  atClients,
+  ExecutionContext,
+  type Executor,
+  type ExecutorValue,
+  federatedComputation,
+  federatedSecureModularSum,
+  federatedSecureSum,
+  int32,
+  int64,
+  localExecutorFactory,
+  type MaterializedValue,
+  masking,
+  paillier,
+  type SecureAggregation,
+  TensorValue,
+  withContext,
+} from 'fedloom';
+import { describe, expect, test } from 'vitest';
+import {
+  announcedKeyCodec,
+  decryptedSumCodec,
+  encryptedSumCodec,
+  maskedInputCodec,
+} from '../../../protocols/index.ts';
+
+/** Everything that leaves each participant, by its name, as bytes. */
+type Views = Map<string, Uint8Array[]>;
+
+/** An executor that notes all bytes brought out of it. */
+class SpyExecutor implements Executor {
+  readonly #target: Executor;
+  readonly #seen: Uint8Array[];
+
+  constructor(target: Executor, seen: Uint8Array[]) {
+    this.#target = target;
+    this.#seen = seen;
+  }
+
+  createValue: Executor['createValue'] = async (value, type) =>
+    this.#watch(await this.#target.createValue(value, type));
+  createCall: Executor['createCall'] = async (fn, argument) =>
+    this.#watch(await this.#target.createCall(inner(fn), argument && inner(argument)));
+  createStruct: Executor['createStruct'] = async (elements) =>
+    this.#watch(
+      await this.#target.createStruct(
+        elements.map(({ name, value }) => ({ name, value: inner(value) })),
+      ),
+    );
+  createSelection: Executor['createSelection'] = async (source, index) =>
+    this.#watch(await this.#target.createSelection(inner(source), index));
+  close = (): Promise<void> => this.#target.close();
+
+  #watch(target: ExecutorValue): ExecutorValue {
+    return new SpyValue(target, this.#seen);
+  }
+}
+
+class SpyValue implements ExecutorValue {
+  readonly target: ExecutorValue;
+  readonly #seen: Uint8Array[];
+
+  constructor(target: ExecutorValue, seen: Uint8Array[]) {
+    this.target = target;
+    this.#seen = seen;
+  }
+
+  get type() {
+    return this.target.type;
+  }
+
+  async compute(): Promise<MaterializedValue> {
+    const value = await this.target.compute();
+    if (value instanceof TensorValue) {
+      const { buffer, byteOffset, byteLength } = value.data as Uint8Array;
+      this.#seen.push(new Uint8Array(buffer, byteOffset, byteLength));
+    }
+    return value;
+  }
+
+  [Symbol.dispose](): void {
+    this.target[Symbol.dispose]();
+  }
+}
+
+function inner(value: ExecutorValue): ExecutorValue {
+  return value instanceof SpyValue ? value.target : value;
+}
+
+async function viewsOf(
+  secureAggregation: SecureAggregation,
+  run: () => Promise<unknown>,
+): Promise<Views> {
+  const views: Views = new Map();
+  await using context = new ExecutionContext(
+    localExecutorFactory({
+      secureAggregation,
+      wrapLeaf: (leaf, placement, index) => {
+        const seen: Uint8Array[] = [];
+        views.set(`${placement}/${index}`, seen);
+        return new SpyExecutor(leaf, seen);
+      },
+    }),
+  );
+  await withContext(context, run);
+  return views;
+}
+
+/** Pearson's statistic against the uniform distribution over `cells` values. */
+function chiSquare(values: ArrayLike<number | bigint>, cells: number): number {
+  const counts = new Array<number>(cells).fill(0);
+  for (let i = 0; i < values.length; i++)
+    counts[Number(values[i])] = (counts[Number(values[i])] ?? 0) + 1;
+  const expected = values.length / cells;
+  return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+}
+
+const LENGTH = 20_000;
+
+describe('masking', () => {
+  const sum = federatedComputation([atClients(int32(LENGTH))], (x) => federatedSecureSum(x, 3));
+  const modular = federatedComputation([atClients(int32(LENGTH))], (x) =>
+    federatedSecureModularSum(x, 12),
+  );
+
+  test.each([
+    ['a sum, all zero', sum, 0, 16],
+    ['a sum, all at the maximum', sum, 3, 16],
+    ['a modular sum, all zero', modular, 0, 12],
+    ['a modular sum, all eleven', modular, 11, 12],
+  ])('the server sees uniform vectors: %s', async (_what, computation, value, ring) => {
+    const own = new Int32Array(LENGTH).fill(value);
+    const others = [new Int32Array(LENGTH).fill(1), new Int32Array(LENGTH).fill(2)];
+    const views = await viewsOf(masking(), () => computation([own, ...others]));
+    for (const name of ['clients/0', 'clients/1', 'clients/2']) {
+      const messages = (views.get(name) ?? []).map((bytes) => maskedInputCodec.decode(bytes));
+      const masked = messages.filter((message) => message.kind === 'masked-input');
+      expect(masked).toHaveLength(1);
+      const [vector] = masked[0]?.vectors ?? [];
+      expect(vector?.values).toHaveLength(LENGTH);
+      // 99.999th percentile of chi-square with 15 degrees of freedom: 50.5 (with 11: 43.2).
+      expect(chiSquare(vector?.values ?? [], ring)).toBeLessThan(51);
+    }
+  });
+
+  test('the same input is masked differently each time', async () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 3; i++) {
+      const views = await viewsOf(masking(), () =>
+        sum([new Int32Array(LENGTH), new Int32Array(LENGTH)]),
+      );
+      for (const bytes of views.get('clients/0') ?? [])
+        seen.add(Buffer.from(bytes).toString('base64'));
+    }
+    expect(seen.size).toBe(6);
+  });
+});
+
+describe('paillier', () => {
+  const quick = { modulusBits: 512, allowInsecureModulus: true } as const;
+  const sum = federatedComputation([atClients(int64(3))], (x) => federatedSecureSum(x, 1000));
+  const data = [
+    [0n, 1n, 2n],
+    [3n, 4n, 5n],
+    [1000n, 0n, 1n],
+  ];
+
+  test('clients send messages of one length that never repeat and show nothing of the input', async () => {
+    const lengths = new Set<number>();
+    const seen = new Set<string>();
+    for (const own of [
+      [0n, 0n, 0n],
+      [0n, 0n, 0n],
+      [1000n, 1000n, 1000n],
+    ]) {
+      const views = await viewsOf(paillier(quick), () => sum([own, [1n, 1n, 1n]]));
+      const sent = views.get('clients/0') ?? [];
+      expect(sent).toHaveLength(1);
+      for (const bytes of sent) {
+        lengths.add(bytes.length);
+        seen.add(Buffer.from(bytes).toString('base64'));
+      }
+    }
+    expect(lengths.size).toBe(1);
+    expect(seen.size).toBe(3);
+  });
+
+  test('the server cannot open what clients send, although it holds the key', async () => {
+    const views = await viewsOf(paillier(quick), () => sum(data));
+    // Sealed: no byte of the ciphertext's frame is to be found in what the server carries.
+    for (let client = 0; client < 3; client++) {
+      const [sent] = views.get(`clients/${client}`) ?? [];
+      expect(Buffer.from(sent ?? []).includes(Buffer.from([0x46, 0x4c, 2, 2, 1]))).toBe(false);
+    }
+    // Unsealed the frame is there: the search is able to find it.
+    const open = await viewsOf(
+      paillier({ ...quick, keyHolder: 'key_holder', aggregator: 'server' }),
+      () => sum(data),
+    );
+    expect(
+      Buffer.from(open.get('clients/0')?.[0] ?? []).includes(Buffer.from([0x46, 0x4c, 2, 2, 1])),
+    ).toBe(true);
+  });
+
+  test('the aggregator gives out one refreshed sum', async () => {
+    const views = await viewsOf(paillier(quick), () => sum(data));
+    const sums = (views.get('aggregator/0') ?? [])
+      .map((bytes) => encryptedSumCodec.decode(bytes))
+      .filter((message) => message.kind === 'encrypted-sum');
+    expect(sums).toHaveLength(1);
+    expect(sums[0]?.clients).toEqual(['clients/0', 'clients/1', 'clients/2']);
+  });
+
+  test('a separate key holder sees uniform numbers, whatever the sum', async () => {
+    const tops: number[] = [];
+    const repeats = new Set<bigint>();
+    const one = federatedComputation([atClients(int64())], (x) => federatedSecureSum(x, 1));
+    const decryptions: Uint8Array[] = [];
+    await using context = new ExecutionContext(
+      localExecutorFactory({
+        secureAggregation: paillier({ ...quick, keyHolder: 'key_holder' }),
+        wrapLeaf: (leaf, placement) =>
+          placement === 'key_holder' ? new SpyExecutor(leaf, decryptions) : leaf,
+      }),
+    );
+    for (let i = 0; i < 160; i++) await withContext(context, () => one([0n, 0n]));
+    let modulus = 0n;
+    for (const bytes of decryptions) {
+      const announced = announcedKeyCodec.decode(bytes);
+      if (announced.kind === 'announced-key') modulus = announced.n;
+      const decrypted = decryptedSumCodec.decode(bytes);
+      if (decrypted.kind !== 'decrypted-sum') continue;
+      const plaintext = BigInt(`0x${Buffer.from(decrypted.plaintexts).toString('hex')}`);
+      repeats.add(plaintext);
+      tops.push(Number((plaintext * 8n) / modulus));
+    }
+    expect(repeats.size).toBe(160);
+    // 99.999th percentile of chi-square with 7 degrees of freedom.
+    expect(chiSquare(tops, 8)).toBeLessThan(35);
+  });
+});
