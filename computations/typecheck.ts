@@ -17,7 +17,8 @@ import {
   selection,
   structBlock,
 } from './building-blocks.ts';
-import { type KernelGraph, parameterTypes, resultTypes } from './tensors/graph.ts';
+import { parameterTypes, resultTypes } from './tensors/graph.ts';
+import { type GraphLimits, typecheckGraph } from './tensors/typecheck.ts';
 import {
   compactNotation,
   FederatedTypeError,
@@ -34,18 +35,19 @@ import {
 export interface TypecheckOptions {
   /** Throws unless the intrinsic has the type. Without it, intrinsics of any type pass. */
   readonly intrinsicTypeRule?: (uri: string, type: Type) => void;
-  /** Throws unless the graph is one that may be run. */
-  readonly graphRule: (graph: KernelGraph) => void;
+  /** What each kernel graph may cost. */
+  readonly graphLimits?: Partial<GraphLimits>;
 }
 
 /**
  * Throws unless a building block is closed and well-typed.
  * @throws FederatedTypeError `type.unbound_reference` for a name that nothing binds,
  *   `type.not_assignable` for a stated type that does not follow, or what the constructors throw.
- * @throws GraphError if a compiled computation does not have the type that it states.
+ * @throws GraphError if a compiled computation does not have the type that it states, or what
+ *   `typecheckGraph` throws for a graph that may not run.
  * @throws ValueError if a literal does not have its type.
  */
-export function typecheckBlock(node: BuildingBlock, options: TypecheckOptions): void {
+export function typecheckBlock(node: BuildingBlock, options: TypecheckOptions = {}): void {
   check(node, new Map(), options);
 }
 
@@ -88,7 +90,7 @@ function rebuild(node: BuildingBlock, scope: Scope, options: TypecheckOptions): 
       options.intrinsicTypeRule?.(node.uri, node.type);
       return node;
     case 'compiled':
-      options.graphRule(node.graph);
+      typecheckGraph(node.graph, options.graphLimits);
       requireGraphType(node);
       return node;
     case 'literal':

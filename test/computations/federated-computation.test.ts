@@ -127,7 +127,7 @@ describe('tracing', () => {
         y,
       }),
     );
-    typecheckBlock(g.buildingBlock, { graphRule: () => {} });
+    typecheckBlock(g.buildingBlock);
   });
 
   it('leaves no trace open when a body throws', () => {
@@ -325,7 +325,7 @@ describe('calls of computations', () => {
       name: 'o',
     });
     expect(String(outer)).toBe('(x -> (let fc_o_symbol_0=(s -> s.b)(<a=x,b=1>) in fc_o_symbol_0))');
-    typecheckBlock(outer.buildingBlock, { graphRule: () => {} });
+    typecheckBlock(outer.buildingBlock);
   });
 
   it('without parameters are bound too', () => {

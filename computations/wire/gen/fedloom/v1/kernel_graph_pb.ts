@@ -163,6 +163,8 @@ export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
   messageDesc(file_fedloom_v1_kernel_graph, 2);
 
 /**
+ * Sorted by name, each name once.
+ *
  * @generated from message fedloom.v1.NamedInputs
  */
 export type NamedInputs = Message<"fedloom.v1.NamedInputs"> & {

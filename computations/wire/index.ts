@@ -1,0 +1,19 @@
+/** @file The wire encoding: messages of federated_language, and kernel graphs inside them. */
+
+export { type ArrayForm, fromArrayMessage, toArrayMessage } from './arrays.ts';
+export {
+  contentHash,
+  type DecodeBlockOptions,
+  type DecodeLimits,
+  decodeBlock,
+  decodeGraph,
+  decodeTensor,
+  decodeType,
+  encodeBlock,
+  encodeGraph,
+  encodeTensor,
+  encodeType,
+  fromComputationMessage,
+} from './codec.ts';
+export { KERNEL_GRAPH_URL, toComputationMessage } from './encode-blocks.ts';
+export { fromTypeMessage, toTypeMessage } from './types.ts';
