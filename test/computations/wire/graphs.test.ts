@@ -94,6 +94,41 @@ describe('a traced computation', () => {
   });
 });
 
+describe('a damaged graph', () => {
+  const bytes = encodeGraph(step.graph);
+  const flips = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 })), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  const damage = fc.tuple(flips, fc.option(fc.nat(bytes.length), { freq: 4 })).map(([at, end]) => {
+    const copy = Uint8Array.from(bytes);
+    for (const [i, mask] of at) copy[i] = (copy[i] as number) ^ mask;
+    return copy.subarray(0, end ?? copy.length);
+  });
+
+  it('is read or refused by name', () => {
+    const seen = new Map<string, number>();
+    fc.assert(
+      fc.property(damage, (damaged) => {
+        const code = codeOf(() => decodeGraph(damaged));
+        seen.set(code, (seen.get(code) ?? 0) + 1);
+      }),
+      { numRuns: 1500 },
+    );
+    // The damage reaches past the decoder: the type checker refuses some of it.
+    expect([...seen.keys()]).toEqual(expect.arrayContaining(['graph.decode', 'graph.malformed']));
+    expect(seen.has('graph.type_mismatch') || seen.has('graph.unknown_kernel')).toBe(true);
+  });
+
+  it('is refused beyond its budget', () => {
+    expect(codeOf(() => decodeGraph(bytes, { graphLimits: { maxNodes: 2 } }))).toBe(
+      'graph.too_large',
+    );
+    const limits = { graphLimits: { maxNodes: 2 } };
+    expect(codeOf(() => decodeBlock(encodeBlock(step), limits))).toBe('graph.too_large');
+  });
+});
+
 describe('graph messages', () => {
   const size: fc.Arbitrary<Size> = fc.oneof(
     fc.nat(),
