@@ -6,6 +6,7 @@
 import {
   type AbstractType,
   compactNotation,
+  containsType,
   ExecutionError,
   type FunctionType,
   type MaterializedValue,
@@ -117,7 +118,7 @@ export class OperatorExecutor extends LayerExecutor {
       }
       return new OpaqueNode(type, value, this.#opaque);
     }
-    if (isData(value)) return this.embedInTarget(value, type);
+    if (isData(value) && !containsType(type, isAbstract)) return this.embedInTarget(value, type);
     if (value.kind !== 'struct' || type.kind !== 'struct') {
       throw wrongResult(operator, type, value.kind);
     }
@@ -203,6 +204,10 @@ function spendLinear(operator: Operator, argument: OperatorValue): void {
 function linearValues(value: OperatorValue): OpaqueValue[] {
   if (value.kind === 'opaque') return value.linear ? [value] : [];
   return value.kind === 'struct' ? value.elements.flatMap(linearValues) : [];
+}
+
+function isAbstract(type: Type): boolean {
+  return type.kind === 'abstract';
 }
 
 function staysHere(type: Type): ExecutionError {

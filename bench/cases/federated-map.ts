@@ -3,9 +3,9 @@
  * invocation, from plain data to plain data.
  */
 
+import * as tf from '@tensorflow/tfjs';
 import { federatedComputation, tensorComputation } from '../../computations/index.ts';
 import { atClients, float32, int32, type TensorType } from '../../computations/types/index.ts';
-import * as tf from '@tensorflow/tfjs';
 import { federatedMap } from '../../intrinsics/index.ts';
 import { ExecutionContext, localExecutorFactory } from '../../runtime/index.ts';
 
