@@ -34,6 +34,11 @@ export interface ComputationOptions {
  * @throws TraceError if the body returns nothing, is asynchronous, or looks into a value.
  * @throws FederatedTypeError if the body takes more parameters than there are types, or types do not fit.
  */
+export function federatedComputation<const P extends readonly Type[], V extends readonly unknown[]>(
+  parameters: P,
+  body: (...values: Operands<P>) => readonly [...V],
+  options?: ComputationOptions,
+): Computation<P, Extract<TypeOfValue<V>, Type>>;
 export function federatedComputation<const P extends readonly Type[], V>(
   parameters: P,
   body: (...values: Operands<P>) => V,

@@ -70,7 +70,10 @@ export function tensorComputation<const P extends readonly Type[], const R exten
   body: (...args: TracedParameters<P>) => TracedResult,
   options: TensorComputationOptions<R> & { readonly result: R },
 ): Computation<P, R>;
-export function tensorComputation<const P extends readonly Type[], V extends TracedResult>(
+export function tensorComputation<
+  const P extends readonly Type[],
+  V extends readonly [] | TracedResult,
+>(
   parameters: P,
   body: (...args: TracedParameters<P>) => V,
   options?: TensorComputationOptions,

@@ -55,6 +55,14 @@ export function federatedMap<P extends readonly Type[], R extends Type>(
   fn: Computation<P, R>,
   value: PlacedAt<ParameterMember<P>, 'clients'>,
 ): Operand<AtClients<R, false>>;
+export function federatedMap<M extends Type, R extends Type>(
+  fn: Computation<readonly [M], R>,
+  value: Value<FederatedType<NoInfer<M>, 'server'>>,
+): Operand<AtServer<R>>;
+export function federatedMap<M extends Type, R extends Type>(
+  fn: Computation<readonly [M], R>,
+  value: Value<AtClients<NoInfer<M>>>,
+): Operand<AtClients<R, false>>;
 export function federatedMap(fn: unknown, value: unknown): Operand<Type> {
   const { node, type } = toPlaced(value, 'The second argument of federatedMap');
   const mapper = toFunction(fn, [type.member], 'The first argument of federatedMap');
