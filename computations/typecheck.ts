@@ -48,10 +48,27 @@ export interface TypecheckOptions {
  * @throws ValueError if a literal does not have its type.
  */
 export function typecheckBlock(node: BuildingBlock, options: TypecheckOptions = {}): void {
-  check(node, new Map(), options);
+  check(node, new Scope(), options);
 }
 
-type Scope = ReadonlyMap<string, Type>;
+/** The names in scope. Inner bindings are pushed and popped, so that entering a scope costs nothing. */
+class Scope {
+  readonly #bound = new Map<string, Type[]>();
+
+  typeOf(name: string): Type | undefined {
+    return this.#bound.get(name)?.at(-1);
+  }
+
+  push(name: string, type: Type): void {
+    const types = this.#bound.get(name);
+    if (types === undefined) this.#bound.set(name, [type]);
+    else types.push(type);
+  }
+
+  pop(name: string): void {
+    this.#bound.get(name)?.pop();
+  }
+}
 
 /** The node built anew, with the types that follow. */
 function check(node: BuildingBlock, scope: Scope, options: TypecheckOptions): BuildingBlock {
@@ -104,11 +121,11 @@ function rebuild(node: BuildingBlock, scope: Scope, options: TypecheckOptions): 
 }
 
 function resolve(name: string, scope: Scope): BuildingBlock {
-  const type = scope.get(name);
+  const type = scope.typeOf(name);
   if (type !== undefined) return reference(name, type);
   throw new FederatedTypeError(
     'type.unbound_reference',
-    `Nothing binds the name ${JSON.stringify(name)}; bound here: ${[...scope.keys()].join(', ') || 'none'}.`,
+    `Nothing binds the name ${JSON.stringify(name.slice(0, 100))} where it is used.`,
   );
 }
 
@@ -124,18 +141,21 @@ function rebuildLambda(node: Lambda, scope: Scope, options: TypecheckOptions): B
   if (node.parameter === null || stated.parameter === null) {
     return lambda(null, null, check(node.result, scope, options));
   }
-  const inner = new Map(scope).set(node.parameter, stated.parameter);
-  return lambda(node.parameter, stated.parameter, check(node.result, inner, options));
+  scope.push(node.parameter, stated.parameter);
+  const result = check(node.result, scope, options);
+  scope.pop(node.parameter);
+  return lambda(node.parameter, stated.parameter, result);
 }
 
 function rebuildBlock(node: Block, scope: Scope, options: TypecheckOptions): BuildingBlock {
-  const inner = new Map(scope);
   const locals = node.locals.map(({ name, value }) => {
-    const built = check(value, inner, options);
-    inner.set(name, built.type);
+    const built = check(value, scope, options);
+    scope.push(name, built.type);
     return { name, value: built };
   });
-  return block(locals, check(node.result, inner, options));
+  const result = check(node.result, scope, options);
+  for (const { name } of locals) scope.pop(name);
+  return block(locals, result);
 }
 
 /** The leaves of the stated type must be the parameters and the results of the graph. */

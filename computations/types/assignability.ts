@@ -5,7 +5,7 @@
 
 import { compactNotation } from './compact.ts';
 import { FederatedTypeError } from './errors.ts';
-import type { FunctionType, StructType, TensorType, Type } from './types.ts';
+import type { FunctionType, Shape, StructType, TensorType, Type } from './types.ts';
 
 /** True if a value of type `source` may be used where `target` is expected. */
 export function isAssignable(target: Type, source: Type): boolean {
@@ -41,7 +41,41 @@ export function isEquivalent(a: Type, b: Type): boolean {
 
 /** True if two types are the same to the letter. */
 export function isIdentical(a: Type, b: Type): boolean {
-  return a === b || compactNotation(a) === compactNotation(b);
+  if (a === b) return true;
+  switch (a.kind) {
+    case 'tensor':
+      return b.kind === 'tensor' && a.dtype === b.dtype && isSameShape(a.shape, b.shape);
+    case 'struct':
+      return (
+        b.kind === 'struct' &&
+        a.elements.length === b.elements.length &&
+        a.elements.every(({ name, type }, index) => {
+          const other = b.elements[index];
+          return other !== undefined && name === other.name && isIdentical(type, other.type);
+        })
+      );
+    case 'sequence':
+      return b.kind === 'sequence' && isIdentical(a.element, b.element);
+    case 'function':
+      return (
+        b.kind === 'function' &&
+        (a.parameter === null || b.parameter === null
+          ? a.parameter === b.parameter
+          : isIdentical(a.parameter, b.parameter)) &&
+        isIdentical(a.result, b.result)
+      );
+    case 'federated':
+      return (
+        b.kind === 'federated' &&
+        a.placement === b.placement &&
+        a.allEqual === b.allEqual &&
+        isIdentical(a.member, b.member)
+      );
+    case 'placement':
+      return b.kind === 'placement';
+    case 'abstract':
+      return b.kind === 'abstract' && a.label === b.label;
+  }
 }
 
 /**
@@ -66,6 +100,11 @@ function isTensorAssignable(target: TensorType, source: TensorType): boolean {
   if (source.shape === null || source.shape.length !== target.shape.length) return false;
   const given = source.shape;
   return target.shape.every((size, axis) => size === null || size === given[axis]);
+}
+
+function isSameShape(a: Shape | null, b: Shape | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
 function isStructAssignable(target: StructType, source: StructType): boolean {

@@ -10,7 +10,9 @@ import type { Type } from './types.ts';
 export function compactNotation(type: Type): string {
   const known = cache.get(type);
   if (known !== undefined) return known;
-  const text = print(type);
+  const pieces: string[] = [];
+  write(type, pieces);
+  const text = pieces.join('');
   cache.set(type, text);
   return text;
 }
@@ -40,34 +42,48 @@ export function formattedNotation(type: Type, indent = ''): string {
   }
 }
 
-// Types are immutable, so their notation is computed once. It doubles as their key for equality.
+// Types are immutable, so their notation is computed once, for whole types only: the notation of
+// every part of a deep type from outside would fill the memory.
 const cache = new WeakMap<Type, string>();
 
-function print(type: Type): string {
+/** Appends the notation in pieces, in time and memory proportional to its length. */
+function write(type: Type, out: string[]): void {
   switch (type.kind) {
-    case 'tensor': {
-      if (type.shape === null) return `${type.dtype}[*]`;
-      if (type.shape.length === 0) return type.dtype;
-      return `${type.dtype}[${type.shape.map((size) => size ?? '?').join(',')}]`;
-    }
+    case 'tensor':
+      out.push(type.dtype);
+      if (type.shape === null) out.push('[*]');
+      else if (type.shape.length > 0) out.push(`[${type.shape.map((n) => n ?? '?').join(',')}]`);
+      return;
     case 'struct':
-      return `<${type.elements
-        .map(({ name, type: element }) =>
-          name === null ? compactNotation(element) : `${name}=${compactNotation(element)}`,
-        )
-        .join(',')}>`;
+      out.push('<');
+      type.elements.forEach(({ name, type: element }, index) => {
+        if (index > 0) out.push(',');
+        if (name !== null) out.push(name, '=');
+        write(element, out);
+      });
+      out.push('>');
+      return;
     case 'sequence':
-      return `${compactNotation(type.element)}*`;
+      write(type.element, out);
+      out.push('*');
+      return;
     case 'function':
-      return type.parameter === null
-        ? `( -> ${compactNotation(type.result)})`
-        : `(${compactNotation(type.parameter)} -> ${compactNotation(type.result)})`;
+      out.push('(');
+      if (type.parameter !== null) write(type.parameter, out);
+      out.push(' -> ');
+      write(type.result, out);
+      out.push(')');
+      return;
     case 'federated':
-      return placed(compactNotation(type.member), type.placement, type.allEqual);
+      if (!type.allEqual) out.push('{');
+      write(type.member, out);
+      out.push(type.allEqual ? '@' : '}@', type.placement.toUpperCase());
+      return;
     case 'abstract':
-      return type.label;
+      out.push(type.label);
+      return;
     case 'placement':
-      return 'placement';
+      out.push('placement');
   }
 }
 

@@ -27,7 +27,8 @@ import { fromTypeMessage, toTypeMessage } from './types.ts';
 
 export interface DecodeLimits {
   /**
-   * The longest message that is read, in bytes. Reading takes a multiple of it in memory.
+   * The longest message that is read, in bytes. Reading a hostile one takes up to 60 times as much
+   * memory.
    * @default 16 MiB
    */
   readonly maxBytes?: number;
@@ -106,7 +107,11 @@ export function decodeGraph(
 
 /** SHA-256 of the canonical bytes, in hexadecimal: equal for equal building blocks. */
 export function contentHash(node: BuildingBlock): string {
-  return bytesToHex(sha256(encodeBlock(node)));
+  const known = hashes.get(node);
+  if (known !== undefined) return known;
+  const hash = bytesToHex(sha256(encodeBlock(node)));
+  hashes.set(node, hash);
+  return hash;
 }
 
 function decode<S extends DescMessage, T>(
@@ -124,6 +129,9 @@ function decode<S extends DescMessage, T>(
   }
   return read(parseMessage(schema, bytes, maxDepth));
 }
+
+// Building blocks are immutable, so a hash is computed once.
+const hashes = new WeakMap<BuildingBlock, string>();
 
 const MAX_BYTES = 16 * 2 ** 20;
 const MAX_DEPTH = 500;

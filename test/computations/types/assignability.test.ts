@@ -113,7 +113,14 @@ describe('isAssignable', () => {
     );
   });
 
-  it('calls types identical if their notation is the same', () => {
+  it('calls types identical if their notation is the same, and only then', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.tuple(anyType, anyType), withNarrower), ([a, b]) => {
+        expect(isIdentical(a, b)).toBe(compactNotation(a) === compactNotation(b));
+        expect(isIdentical(a, parseType(compactNotation(a)))).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
     expect(isIdentical(parseType('<a=int32>'), struct({ a: int32() }))).toBe(true);
     expect(isIdentical(parseType('<a=int32>'), parseType('<int32>'))).toBe(false);
   });

@@ -48,7 +48,7 @@ describe('requireConcreteInstance', () => {
     ['({int32}@CLIENTS -> int32@SERVER)', '(T@CLIENTS -> T@SERVER)', 'all_equal'],
     ['({int32}@SERVER -> int32@SERVER)', '({T}@CLIENTS -> T@SERVER)', 'placement'],
     ['(<int32,int32> -> int32)', '(<T> -> T)', 'length'],
-    ['(<a=int32> -> int32)', '(<T> -> T)', 'element names'],
+    ['(<a=int32> -> int32)', '(<b=T> -> T)', 'element names'],
     ['(<int32> -> int32)', '(<a=T> -> T)', 'element names'],
     ['(int32 -> int32)', '( -> T)', 'parameter'],
     ['( -> int32)', '(T -> T)', 'parameter'],
