@@ -7,6 +7,7 @@ import { HOST_KERNELS } from '../host/index.ts';
 import { requireKernels } from '../lowering/index.ts';
 import type { Backend, BackendName, DeviceTensor, Program } from './backend.ts';
 import type { Device } from './device.ts';
+import { DEFAULT_PLAN_OPTIONS, type PlanOptions } from './plan.ts';
 import { DeviceProgram } from './program.ts';
 import { Storage, StoredTensor } from './storage.ts';
 
@@ -17,11 +18,13 @@ export class DeviceBackend implements Backend {
   readonly name: BackendName;
   readonly reason: string;
   readonly #device: Device;
+  readonly #options: PlanOptions;
   readonly #programs = new Map<string, DeviceProgram>();
   // Saves hashing a graph that is prepared again; graphs are immutable.
   #byIdentity = new WeakMap<KernelGraph, DeviceProgram>();
 
-  constructor(device: Device, reason: string) {
+  constructor(device: Device, reason: string, options: PlanOptions = DEFAULT_PLAN_OPTIONS) {
+    this.#options = options;
     this.name = device.name;
     this.reason = reason;
     this.#device = device;
@@ -38,7 +41,7 @@ export class DeviceBackend implements Backend {
         has: (kernel) =>
           this.#device.has(kernel) || HOST_KERNELS[kernel] !== undefined || kernel === 'Fill',
       });
-      program = new DeviceProgram(graph, this.#device);
+      program = new DeviceProgram(graph, this.#device, this.#options);
     }
     // Moves it to the end: a Map iterates in the order of insertion.
     this.#programs.delete(hash);

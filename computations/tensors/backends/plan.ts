@@ -49,17 +49,22 @@ export interface Plan {
   readonly valueCount: number;
 }
 
-/**
- * Graphs whose values have no more elements than this in all run on the host, if the host has all
- * their kernels to the same bits.
- */
-const TINY_ELEMENTS = 2048;
+export interface PlanOptions {
+  /**
+   * Graphs whose values have no more elements than this in all run on the host, if the host has
+   * all their kernels to the same bits: a call into a backend costs more than so little work.
+   */
+  readonly tinyElements: number;
+}
+
+export const DEFAULT_PLAN_OPTIONS: PlanOptions = { tinyElements: 2048 };
 
 /** @throws GraphError if the graph does not type-check at these parameter types */
 export function makePlan(
   graph: KernelGraph,
   parameters: readonly ConcreteSpec[],
   device: Device,
+  options: PlanOptions,
 ): Plan {
   const concrete = specialize(graph, parameters);
   const lowered = simplifyGraph(
@@ -68,7 +73,7 @@ export function makePlan(
       has: (kernel) => device.has(kernel) || HOST_KERNELS[kernel] !== undefined,
     }),
   );
-  const tiny = isTiny(concrete);
+  const tiny = isTiny(concrete, options);
   return layOut(tiny ? simplifyGraph(concrete) : lowered, device, tiny);
 }
 
@@ -84,10 +89,10 @@ function specialize(graph: KernelGraph, parameters: readonly ConcreteSpec[]): Ke
   return builder.build(inlineGraph(builder, graph, inputs));
 }
 
-function isTiny(graph: KernelGraph): boolean {
+function isTiny(graph: KernelGraph, { tinyElements }: PlanOptions): boolean {
   const specs = valueSpecs(graph) as readonly ConcreteSpec[];
   return (
-    specs.reduce((sum, { shape }) => sum + shapeSize(shape), 0) <= TINY_ELEMENTS &&
+    specs.reduce((sum, { shape }) => sum + shapeSize(shape), 0) <= tinyElements &&
     graph.nodes.every((node) => {
       const inputs = inputIds(node.inputs).map((id) => specs[id] as ConcreteSpec);
       return hostKernel(node.kernel, inputs, node.attributes as ConcreteAttributes) !== undefined;

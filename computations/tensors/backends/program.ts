@@ -6,7 +6,7 @@ import { type ConcreteSpec, equalShapes, type KernelGraph } from '../graph.ts';
 import type { DeviceTensor, Program } from './backend.ts';
 import type { Device, DeviceHandle } from './device.ts';
 import { checkIndices } from './index-check.ts';
-import { makePlan, type Plan, releasePlan, type Step } from './plan.ts';
+import { makePlan, type Plan, type PlanOptions, releasePlan, type Step } from './plan.ts';
 import { Storage, StoredTensor } from './storage.ts';
 
 /** Plans for this many argument shapes are kept, those used last. */
@@ -15,9 +15,11 @@ const MAX_PLANS = 16;
 export class DeviceProgram implements Program {
   readonly graph: KernelGraph;
   readonly #device: Device;
+  readonly #options: PlanOptions;
   readonly #plans: Plan[] = [];
 
-  constructor(graph: KernelGraph, device: Device) {
+  constructor(graph: KernelGraph, device: Device, options: PlanOptions) {
+    this.#options = options;
     this.graph = graph;
     this.#device = device;
   }
@@ -101,7 +103,7 @@ export class DeviceProgram implements Program {
     }
     bindUnknowns(this.graph, inputs);
     const specs = inputs.map(({ dtype, shape }) => ({ dtype, shape }));
-    const plan = makePlan(this.graph, specs, this.#device);
+    const plan = makePlan(this.graph, specs, this.#device, this.#options);
     this.#plans.unshift(plan);
     for (const old of this.#plans.splice(MAX_PLANS)) releasePlan(old);
     return plan;

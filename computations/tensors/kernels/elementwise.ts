@@ -59,10 +59,10 @@ export const ELEMENTWISE: KernelTable = {
 
   ...table('Add Sub Multiply Maximum Minimum SquaredDifference', binary(NUMERIC)),
   ...table('RealDiv Atan2 Pow Mod', binary(FLOAT)),
-  ...table('FloorDiv', binary(NUMERIC)),
+  FloorDiv: binary(['int32']),
   ...table('Greater GreaterEqual Less LessEqual', binary(NUMERIC, 'bool')),
   ...table('Equal NotEqual', binary(DEVICE_DTYPES, 'bool')),
-  ...table('LogicalAnd LogicalOr LogicalXor', binary(BOOL, 'bool')),
+  ...table('LogicalAnd LogicalOr', binary(BOOL, 'bool')),
 
   AddN: {
     inputs: 'list',
@@ -107,12 +107,9 @@ export const ELEMENTWISE: KernelTable = {
       const condition = call.typed('condition', BOOL);
       const t = call.typed('t', DEVICE_DTYPES);
       const e = call.typed('e', [t.dtype]);
-      const same = String(t.shape) === String(e.shape);
-      const rows =
-        condition.shape.length === 1 && t.shape.length > 1 && condition.shape[0] === t.shape[0];
       call.require(
-        same && (rows || String(condition.shape) === String(t.shape)),
-        'condition, t and e must have one shape (or the condition one entry for each row)',
+        String(t.shape) === String(e.shape) && String(condition.shape) === String(t.shape),
+        'condition, t and e must have one shape',
       );
       return [t];
     },

@@ -91,7 +91,9 @@ function convolutionGradient(depthwise: boolean, of: 'input' | 'filter'): Kernel
     inputs: of === 'input' ? ['dy', 'filter'] : ['x', 'dy'],
     attributes: { ...CONVOLUTION, [shapeName]: 'ints' },
     infer: (call) => {
-      const { outShape } = resolve(call);
+      const { outShape, dilations } = resolve(call);
+      // tfjs ignores dilations here, and refuses to differentiate a dilated convolution.
+      call.require(String(dilations) === '1,1', 'it has no dilations');
       const dy = call.typed('dy', FLOAT).shape;
       call.require(String(dy) === String(outShape), `dy must have the shape [${outShape}]`);
       return [spec('float32', call.ints(shapeName))];

@@ -157,7 +157,8 @@ export const SHAPING: KernelTable = {
       shrinkAxisMask: 'int?',
     },
     infer: (call) => {
-      const x = call.typed('x', DEVICE_DTYPES);
+      // The cpu backend gives float32 whatever it takes.
+      const x = call.typed('x', ['float32']);
       return [spec(x.dtype, stridedSlice(call, x.shape))];
     },
   },
@@ -210,7 +211,7 @@ export const SHAPING: KernelTable = {
     inputs: ['x'],
     attributes: { dims: 'ints' },
     infer: (call) => {
-      const x = call.typed('x', DEVICE_DTYPES);
+      const x = call.typed('x', NUMERIC);
       const dims = call.ints('dims').map((axis) => call.axis(axis, x.shape.length));
       call.require(new Set(dims).size === dims.length, 'an axis is reversed twice');
       return [x];
@@ -271,12 +272,19 @@ export const SHAPING: KernelTable = {
   },
   OneHot: {
     inputs: ['indices'],
-    attributes: { depth: 'int', onValue: 'number?', offValue: 'number?', dtype: 'dtype?' },
+    attributes: { depth: 'int', onValue: 'number', offValue: 'number', dtype: 'dtype?' },
     infer: (call) => {
       const { shape } = call.typed('indices', ['int32']);
       const depth = call.int('depth');
       call.require(depth >= 1, 'depth must be positive');
       const dtype = call.text('dtype', DEVICE_DTYPES, 'int32') as DType;
+      for (const name of ['onValue', 'offValue']) {
+        const value = call.number(name);
+        const fits =
+          dtype === 'float32' ||
+          (dtype === 'int32' ? value === (value | 0) : value === 0 || value === 1);
+        call.require(fits, `${name} is no ${dtype}`);
+      }
       return [spec(dtype, [...shape, depth])];
     },
   },

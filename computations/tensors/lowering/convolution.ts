@@ -33,6 +33,25 @@ export const conv2DBackpropFilter: LoweringRule = (node) => {
   return [node.transpose(kept, [1, 2, 0, 3])];
 };
 
+/**
+ * wasm gives zeros for 'same' padding where a stride is larger than the filter; such images are
+ * padded before.
+ */
+export const sparseWindows: LoweringRule = (node) => {
+  if (node.target.name !== 'wasm' || node.attributes.pad !== 'same') return null;
+  const x = node.input('x');
+  const depthwise = DEPTHWISE.has(node.kernel);
+  const filter = node.shape(node.input('filter'));
+  const { strides, padding } = convolutionShape(node.call(), node.shape(x), filter, depthwise);
+  const sparse = strides[0] > (filter[0] ?? 0) || strides[1] > (filter[1] ?? 0);
+  if (!sparse) return null;
+  const padded = node.padOrCrop(x, [[0, 0], padding[0], padding[1], [0, 0]]);
+  const inputs = { ...node.inputs(), x: padded };
+  return [node.emit(node.kernel, inputs, { ...node.attributes, pad: 'valid' })];
+};
+
+const DEPTHWISE: ReadonlySet<string> = new Set(['DepthwiseConv2dNative', 'FusedDepthwiseConv2D']);
+
 /** One product and sum for each position in the filter. */
 export const depthwiseBackpropFilter: LoweringRule = (node) => {
   if (node.target.has('DepthwiseConv2dNativeBackpropFilter')) return null;

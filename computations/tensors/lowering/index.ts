@@ -6,11 +6,14 @@
 import { ExecutionError } from '../../types/errors.ts';
 import { GraphBuilder } from '../builder.ts';
 import { type KernelGraph, mapInputs, type ValueId } from '../graph.ts';
+import { castToBool, selectBool } from './booleans.ts';
 import {
   conv2DBackpropFilter,
   depthwiseBackpropFilter,
   depthwiseBackpropInput,
+  sparseWindows,
 } from './convolution.ts';
+import { fusedProduct } from './fused.ts';
 import { negativeZeroPadding, oneHot, segmentSum } from './indexing.ts';
 import {
   integerProduct,
@@ -22,7 +25,13 @@ import { type Emit, LoweredNode, type LoweringRule, type LoweringTarget } from '
 
 const RULES: Readonly<Record<string, LoweringRule>> = {
   BatchMatMul: transposedProduct,
-  _FusedMatMul: transposedProduct,
+  _FusedMatMul: fusedProduct,
+  Cast: castToBool,
+  Select: selectBool,
+  Conv2D: sparseWindows,
+  DepthwiseConv2dNative: sparseWindows,
+  FusedConv2D: sparseWindows,
+  FusedDepthwiseConv2D: sparseWindows,
   Conv2DBackpropFilter: conv2DBackpropFilter,
   DepthwiseConv2dNativeBackpropFilter: depthwiseBackpropFilter,
   DepthwiseConv2dNativeBackpropInput: depthwiseBackpropInput,

@@ -13,7 +13,7 @@ export const oneHot: LoweringRule = (node) => {
   const indices = node.input('indices');
   const depth = call.int('depth');
   const dtype = call.text('dtype', undefined, 'int32');
-  const [on, off] = [call.number('onValue', 1), call.number('offValue', 0)];
+  const [on, off] = [call.number('onValue'), call.number('offValue')];
   const a = node.reshape(indices, [...node.shape(indices), 1]);
   const b = node.emit('Range', {}, { start: 0, stop: depth, step: 1, dtype: 'int32' });
   const hit = node.emit('Equal', { a, b });
@@ -25,11 +25,17 @@ export const oneHot: LoweringRule = (node) => {
   return [node.emit('Select', { condition: hit, t: fill(on), e: fill(off) })];
 };
 
-/** A sum of rows by segment on the host, in the order of the rows, for backends without one. */
-export const segmentSum: LoweringRule = (node) =>
-  node.target.has('UnsortedSegmentSum')
-    ? null
-    : [node.emit('fl.SegmentSum', node.inputs(), { numSegments: node.call().int('numSegments') })];
+/**
+ * A sum of rows by segment on the host, in the order of the rows, for backends without one; the cpu
+ * backend gives float32 for int32.
+ */
+export const segmentSum: LoweringRule = (node) => {
+  const floats = node.spec(node.input('x')).dtype === 'float32';
+  if (floats && node.target.has('UnsortedSegmentSum')) return null;
+  return [
+    node.emit('fl.SegmentSum', node.inputs(), { numSegments: node.call().int('numSegments') }),
+  ];
+};
 
 /** wasm keeps a padding operator for each constant, and takes -0 for 0. */
 export const negativeZeroPadding: LoweringRule = (node) => {

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Backend, GraphBuilder, loadBackend } from '../../../computations/tensors/index.ts';
+import { KERNELS } from '../../../computations/tensors/kernels/index.ts';
+import type { TensorValue } from '../../../computations/types/index.ts';
+import { deviceOnly, numbers, runGraph } from './backends.helpers.ts';
+import { KERNEL_CASES, type KernelCase } from './kernel-cases.helpers.ts';
+
+const cpu = await deviceOnly('cpu');
+const wasm = await deviceOnly('wasm');
+const shortcut = await loadBackend({ prefer: 'cpu' });
+
+function graphOf({ inputs, attributes }: KernelCase, kernel: string) {
+  const builder = new GraphBuilder();
+  const add = (value: TensorValue): number => builder.parameter(value);
+  const ids = Array.isArray(inputs)
+    ? inputs.map(add)
+    : Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, add(value)]));
+  return builder.build(builder.node(kernel, ids, attributes));
+}
+
+async function run(backend: Backend, kernel: string, example: KernelCase): Promise<TensorValue[]> {
+  return runGraph(backend, graphOf(example, kernel), Object.values(example.inputs));
+}
+
+function expectClose(actual: TensorValue[], expected: TensorValue[]): void {
+  expect(actual.map(({ dtype, shape }) => [dtype, shape])).toEqual(
+    expected.map(({ dtype, shape }) => [dtype, shape]),
+  );
+  actual.forEach((tensor, index) => {
+    const wanted = numbers(expected[index]);
+    numbers(tensor).forEach((value, position) => {
+      const other = wanted[position] as number;
+      if (Object.is(value, other) || value === other) return;
+      if (tensor.dtype !== 'float32') expect(value).toBe(other);
+      // Kernels may add in another order, and approximate functions in another way.
+      expect(Math.abs(value - other)).toBeLessThanOrEqual(2e-5 * Math.max(1, Math.abs(other)));
+    });
+  });
+}
+
+// Pooling gradients need the output of the forward pass as an input; traces cover them.
+const COVERED_ELSEWHERE = new Set(['MaxPoolGrad']);
+
+describe('kernels on every backend', () => {
+  it('has cases for every kernel of the table that backends run', () => {
+    const missing = Object.keys(KERNELS).filter(
+      (kernel) =>
+        !kernel.startsWith('fl.') && !COVERED_ELSEWHERE.has(kernel) && !KERNEL_CASES[kernel],
+    );
+    expect(missing).toEqual([]);
+  });
+
+  for (const [kernel, cases] of Object.entries(KERNEL_CASES)) {
+    // A replay checks the types that come out against the rule, so this tests abstractEval too.
+    it(`${kernel}: the rule holds on cpu, and wasm agrees`, async () => {
+      await fc.assert(
+        fc.asyncProperty(cases, async (example) => {
+          const expected = await run(cpu, kernel, example);
+          expectClose(await run(wasm, kernel, example), expected);
+          expectClose(await run(shortcut, kernel, example), expected);
+        }),
+        { numRuns: Number(process.env.FEDLOOM_CONFORMANCE_RUNS ?? 40) },
+      );
+    });
+  }
+});

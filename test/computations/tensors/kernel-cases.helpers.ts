@@ -1,0 +1,610 @@
+/** @file For each kernel that backends run, an arbitrary of inputs and attributes that it takes. */
+
+import fc from 'fast-check';
+import type { Attributes } from '../../../computations/tensors/index.ts';
+import { type DType, TensorValue } from '../../../computations/types/index.ts';
+
+export interface KernelCase {
+  readonly inputs: Readonly<Record<string, TensorValue>> | readonly TensorValue[];
+  readonly attributes: Attributes;
+}
+
+type Cases = fc.Arbitrary<KernelCase>;
+
+const size = fc.integer({ min: 1, max: 4 });
+const shapeOf = (least: number, most: number): fc.Arbitrary<number[]> =>
+  fc.array(size, { minLength: least, maxLength: most });
+
+const eighths = fc.integer({ min: -24, max: 24 }).map((n) => n / 8);
+
+/** A tensor of moderate numbers; `int32` ones are small, so that no backend overflows. */
+function tensor(
+  dtype: DType,
+  shape: readonly number[],
+  element: fc.Arbitrary<number> = eighths,
+): fc.Arbitrary<TensorValue> {
+  const length = shape.reduce((a, b) => a * b, 1);
+  const entries = (item: fc.Arbitrary<number>) =>
+    fc.array(item, { minLength: length, maxLength: length });
+  switch (dtype) {
+    case 'float32':
+      return entries(element).map((data) => new TensorValue(dtype, shape, Float32Array.from(data)));
+    case 'int32':
+      return entries(element.map(Math.trunc)).map(
+        (data) => new TensorValue(dtype, shape, Int32Array.from(data)),
+      );
+    default:
+      return entries(fc.integer({ min: 0, max: 1 })).map(
+        (data) => new TensorValue('bool', shape, Uint8Array.from(data)),
+      );
+  }
+}
+
+const indices = (shape: readonly number[], bound: number): fc.Arbitrary<TensorValue> =>
+  tensor('int32', shape, fc.integer({ min: 0, max: bound - 1 }));
+
+const oneOf = (dtypes: readonly DType[]): fc.Arbitrary<DType> => fc.constantFrom(...dtypes);
+const FLOAT: readonly DType[] = ['float32'];
+const NUMERIC: readonly DType[] = ['float32', 'int32'];
+const ANY: readonly DType[] = ['float32', 'int32', 'bool'];
+
+function unary(
+  dtypes: readonly DType[],
+  attributes: fc.Arbitrary<Attributes> = fc.constant({}),
+  element: fc.Arbitrary<number> = eighths,
+  name = 'x',
+): Cases {
+  return fc
+    .tuple(oneOf(dtypes), shapeOf(0, 3), attributes)
+    .chain(([dtype, shape, chosen]) =>
+      tensor(dtype, shape, element).map((x) => ({ inputs: { [name]: x }, attributes: chosen })),
+    );
+}
+
+const positive = fc.integer({ min: 1, max: 40 }).map((n) => n / 8);
+const unit = fc.integer({ min: -7, max: 7 }).map((n) => n / 8);
+const aboveOne = fc.integer({ min: 9, max: 40 }).map((n) => n / 8);
+
+/** Two shapes that broadcast: one of them is thinned out. */
+const broadcastPair = shapeOf(0, 3).chain((shape) =>
+  fc
+    .tuple(
+      fc.array(fc.boolean(), { minLength: shape.length, maxLength: shape.length }),
+      fc.integer({ min: 0, max: shape.length }),
+      fc.boolean(),
+    )
+    .map(([ones, dropped, swap]) => {
+      const other = shape.map((n, i) => (ones[i] ? 1 : n)).slice(dropped);
+      return swap ? [other, shape] : [shape, other];
+    }),
+);
+
+function binary(dtypes: readonly DType[], b: fc.Arbitrary<number> = eighths): Cases {
+  return fc
+    .tuple(oneOf(dtypes), broadcastPair)
+    .chain(([dtype, [left = [], right = []]]) =>
+      fc
+        .tuple(tensor(dtype, left), tensor(dtype, right, b))
+        .map(([x, y]) => ({ inputs: { a: x, b: y }, attributes: {} })),
+    );
+}
+
+function reduction(dtypes: readonly DType[], axisName = 'axis'): Cases {
+  return fc.tuple(oneOf(dtypes), shapeOf(1, 4), fc.boolean()).chain(([dtype, shape, keepDims]) =>
+    fc
+      .tuple(
+        tensor(dtype, shape),
+        fc.subarray(
+          shape.map((_, axis) => axis),
+          { minLength: 1 },
+        ),
+      )
+      .map(([x, axes]) => ({ inputs: { x }, attributes: { [axisName]: axes, keepDims } })),
+  );
+}
+
+const axisCase = (
+  dtypes: readonly DType[],
+  make: (axis: number, shape: readonly number[]) => fc.Arbitrary<Attributes>,
+  name = 'x',
+): Cases =>
+  fc
+    .tuple(oneOf(dtypes), shapeOf(1, 3))
+    .chain(([dtype, shape]) =>
+      fc
+        .integer({ min: 0, max: shape.length - 1 })
+        .chain((axis) =>
+          fc
+            .tuple(tensor(dtype, shape), make(axis, shape))
+            .map(([x, attributes]) => ({ inputs: { [name]: x }, attributes })),
+        ),
+    );
+
+const product: Cases = fc
+  .tuple(shapeOf(0, 2), size, size, size, fc.boolean(), fc.boolean())
+  .chain(([batch, m, k, n, transposeA, transposeB]) =>
+    fc
+      .tuple(
+        tensor('float32', [...batch, ...(transposeA ? [k, m] : [m, k])]),
+        tensor('float32', [...batch, ...(transposeB ? [n, k] : [k, n])]),
+      )
+      .map(([a, b]) => ({ inputs: { a, b }, attributes: { transposeA, transposeB } })),
+  );
+
+const fusedProduct: Cases = fc
+  .tuple(size, size, size, fc.constantFrom('linear', 'relu', 'relu6', 'elu', 'sigmoid'))
+  .chain(([m, k, n, activation]) =>
+    fc
+      .tuple(tensor('float32', [m, k]), tensor('float32', [k, n]), tensor('float32', [n]))
+      .map(([a, b, bias]) => ({
+        inputs: { a, b, bias },
+        attributes: { transposeA: false, transposeB: false, activation },
+      })),
+  );
+
+interface Window {
+  readonly x: readonly [number, number, number, number];
+  readonly filter: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly pad: 'same' | 'valid';
+}
+
+const window: fc.Arbitrary<Window> = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 2 }),
+    extent: fc.tuple(fc.integer({ min: 5, max: 8 }), fc.integer({ min: 5, max: 8 })),
+    channels: fc.integer({ min: 1, max: 3 }),
+    filter: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    step: fc.integer({ min: 1, max: 2 }),
+    dilated: fc.boolean(),
+    pad: fc.constantFrom('same' as const, 'valid' as const),
+  })
+  .map(({ batch, extent, channels, filter, step, dilated, pad }) => ({
+    x: [batch, extent[0], extent[1], channels],
+    filter,
+    strides: dilated ? [1, 1] : [step, step],
+    dilations: dilated ? [step, step] : [1, 1],
+    pad,
+  }));
+
+const outExtent = (
+  extent: number,
+  filter: number,
+  stride: number,
+  dilation: number,
+  pad: string,
+) =>
+  pad === 'same'
+    ? Math.ceil(extent / stride)
+    : Math.ceil((extent - (filter - 1) * dilation) / stride);
+
+/** Convolutions and their gradients, by which of the three tensors are given. */
+function convolution(depthwise: boolean, part: 'forward' | 'filter' | 'input'): Cases {
+  return fc.tuple(window, fc.integer({ min: 1, max: 2 })).chain(([geometry, outer]): Cases => {
+    const { x, filter, strides, pad } = geometry;
+    // tfjs has no gradient of a dilated convolution.
+    const dilations = part === 'forward' ? geometry.dilations : ([1, 1] as const);
+    const plain = part !== 'forward' && !depthwise;
+    const filterShape = [...filter, x[3], outer];
+    const dyShape = [
+      x[0],
+      outExtent(x[1], filter[0], strides[0], dilations[0], pad),
+      outExtent(x[2], filter[1], strides[1], dilations[1], pad),
+      depthwise ? x[3] * outer : outer,
+    ];
+    const shared: Attributes = { strides, pad, ...(plain ? {} : { dilations }) };
+    const image = tensor('float32', x);
+    const kernel = tensor('float32', filterShape);
+    const dy = tensor('float32', dyShape);
+    if (part === 'forward') {
+      return fc.tuple(image, kernel).map(([a, b]) => ({
+        inputs: { x: a, filter: b },
+        attributes: { ...shared, dataFormat: 'NHWC' },
+      }));
+    }
+    const format: Attributes = depthwise ? {} : { dataFormat: 'NHWC' };
+    return part === 'filter'
+      ? fc.tuple(image, dy).map(([a, b]) => ({
+          inputs: { x: a, dy: b },
+          attributes: { ...shared, ...format, filterShape },
+        }))
+      : fc.tuple(dy, kernel).map(([a, b]) => ({
+          inputs: { dy: a, filter: b },
+          attributes: { ...shared, ...format, inputShape: x },
+        }));
+  });
+}
+
+/** Pooling of distinct numbers, so that a maximum is never a tie. */
+const distinct = (shape: readonly number[]): fc.Arbitrary<TensorValue> => {
+  const length = shape.reduce((a, b) => a * b, 1);
+  return fc
+    .shuffledSubarray([...Array(length).keys()], { minLength: length, maxLength: length })
+    .map(
+      (data) =>
+        new TensorValue(
+          'float32',
+          shape,
+          Float32Array.from(data, (n) => n / 4),
+        ),
+    );
+};
+
+const pooling: Cases = window.chain(({ x, filter, strides, pad }) =>
+  distinct(x).map((image) => ({
+    inputs: { x: image },
+    attributes: { filterSize: filter, strides, pad },
+  })),
+);
+
+const averageGradient: Cases = window.chain(({ x, filter, strides, pad }) =>
+  fc
+    .tuple(
+      tensor('float32', x),
+      tensor('float32', [
+        x[0],
+        outExtent(x[1], filter[0], strides[0], 1, pad),
+        outExtent(x[2], filter[1], strides[1], 1, pad),
+        x[3],
+      ]),
+    )
+    .map(([input, dy]) => ({
+      inputs: { dy, input },
+      attributes: { filterSize: filter, strides, pad },
+    })),
+);
+
+const normalisation: Cases = shapeOf(0, 3).chain((outer) =>
+  size.chain((channels) => {
+    const x = [...outer, channels];
+    const each = (element: fc.Arbitrary<number>) => tensor('float32', [channels], element);
+    return fc
+      .tuple(tensor('float32', x), each(eighths), each(positive), each(eighths), each(eighths))
+      .map(([input, mean, variance, scale, offset]) => ({
+        inputs: { x: input, mean, variance, scale, offset },
+        attributes: { varianceEpsilon: 0.001 },
+      }));
+  }),
+);
+
+const pairsFor = (shape: readonly number[], most: (n: number) => number) =>
+  fc.tuple(
+    ...shape.map((n) =>
+      fc.tuple(fc.integer({ min: 0, max: most(n) }), fc.integer({ min: 0, max: most(n) })),
+    ),
+  );
+
+const table = (names: string, cases: Cases): Record<string, Cases> =>
+  Object.fromEntries(names.split(' ').map((name) => [name, cases]));
+
+export const KERNEL_CASES: Readonly<Record<string, Cases>> = {
+  ...table(
+    'Atan Ceil Cos Cosh Elu Erf Exp Expm1 Floor Relu Relu6 Round Selu Sigmoid Sign Sin Sinh Softplus Tan Tanh Asinh',
+    unary(FLOAT),
+  ),
+  ...table('Acos Asin Atanh', unary(FLOAT, undefined, unit)),
+  Acosh: unary(FLOAT, undefined, aboveOne),
+  ...table('Log Log1p Reciprocal Rsqrt Sqrt', unary(FLOAT, undefined, positive)),
+  ...table('Abs Neg Square', unary(NUMERIC)),
+  ...table('ZerosLike OnesLike Identity', unary(ANY)),
+  ...table(
+    'IsNan IsInf IsFinite',
+    unary(FLOAT, undefined, fc.constantFrom(0, 1, Number.NaN, Number.POSITIVE_INFINITY)),
+  ),
+  LogicalNot: unary(['bool']),
+  Step: unary(FLOAT, fc.constantFrom({ alpha: 0 }, { alpha: 0.5 })),
+  LeakyRelu: unary(FLOAT, fc.constant({ alpha: 0.25 })),
+  ClipByValue: unary(
+    FLOAT,
+    fc.constantFrom<Attributes>(
+      { clipValueMin: -1, clipValueMax: 1 },
+      { clipValueMin: 0, clipValueMax: Number.POSITIVE_INFINITY },
+    ),
+  ),
+  Cast: unary(ANY, fc.constantFrom({ dtype: 'float32' }, { dtype: 'int32' }, { dtype: 'bool' })),
+
+  ...table('Add Sub Multiply Maximum Minimum SquaredDifference', binary(NUMERIC)),
+  ...table('Greater GreaterEqual Less LessEqual', binary(NUMERIC)),
+  ...table('Equal NotEqual', binary(ANY)),
+  ...table('LogicalAnd LogicalOr', binary(['bool'])),
+  ...table('RealDiv Mod', binary(FLOAT, positive)),
+  FloorDiv: binary(['int32'], fc.constantFrom(-3, -1, 1, 2, 4)),
+  Atan2: binary(FLOAT, positive),
+  Pow: fc
+    .tuple(shapeOf(0, 3))
+    .chain(([shape]) => fc.tuple(tensor('float32', shape, positive), tensor('float32', shape)))
+    .map(([a, b]) => ({ inputs: { a, b }, attributes: {} })),
+  AddN: fc
+    .tuple(oneOf(NUMERIC), shapeOf(0, 3), size)
+    .chain(([dtype, shape, count]) =>
+      fc
+        .array(tensor(dtype, shape), { minLength: count, maxLength: count })
+        .map((inputs) => ({ inputs, attributes: {} })),
+    ),
+  EluGrad: shapeOf(0, 3).chain((shape) =>
+    fc
+      .tuple(tensor('float32', shape), tensor('float32', shape))
+      .map(([dy, y]) => ({ inputs: { dy, y }, attributes: {} })),
+  ),
+  Prelu: shapeOf(0, 3).chain((shape) =>
+    fc
+      .tuple(tensor('float32', shape), tensor('float32', shape))
+      .map(([x, alpha]) => ({ inputs: { x, alpha }, attributes: {} })),
+  ),
+  Select: fc
+    .tuple(oneOf(ANY), shapeOf(0, 3))
+    .chain(([dtype, shape]) =>
+      fc
+        .tuple(tensor('bool', shape), tensor(dtype, shape), tensor(dtype, shape))
+        .map(([condition, t, e]) => ({ inputs: { condition, t, e }, attributes: {} })),
+    ),
+
+  ...table('Sum Prod Min', reduction(NUMERIC)),
+  Max: reduction(NUMERIC, 'reductionIndices'),
+  Mean: reduction(FLOAT),
+  ...table('All Any', reduction(['bool'])),
+  ...table(
+    'ArgMax ArgMin',
+    axisCase(FLOAT, (axis) => fc.constant({ axis })),
+  ),
+  ...table(
+    'Cumsum Cumprod',
+    axisCase(NUMERIC, (axis) =>
+      fc.record({ exclusive: fc.boolean(), reverse: fc.boolean() }).map((flags) => ({
+        axis,
+        ...flags,
+      })),
+    ),
+  ),
+  Softmax: shapeOf(1, 3).chain((shape) =>
+    tensor('float32', shape).map((logits) => ({
+      inputs: { logits },
+      attributes: { dim: shape.length - 1 },
+    })),
+  ),
+  TopK: shapeOf(1, 2).chain((shape) =>
+    fc
+      .tuple(distinct(shape), fc.integer({ min: 1, max: shape.at(-1) ?? 1 }))
+      .map(([x, k]) => ({ inputs: { x }, attributes: { k, sorted: true } })),
+  ),
+  UnsortedSegmentSum: fc
+    .tuple(oneOf(NUMERIC), shapeOf(1, 3), size)
+    .chain(([dtype, shape, n]) =>
+      fc
+        .tuple(tensor(dtype, shape), indices([shape[0] ?? 1], n))
+        .map(([x, segmentIds]) => ({ inputs: { x, segmentIds }, attributes: { numSegments: n } })),
+    ),
+
+  BatchMatMul: product,
+  _FusedMatMul: fusedProduct,
+  Conv2D: convolution(false, 'forward'),
+  DepthwiseConv2dNative: convolution(true, 'forward'),
+  FusedConv2D: convolution(false, 'forward').map(({ inputs, attributes }) => ({
+    inputs,
+    attributes: { ...attributes, activation: 'relu' },
+  })),
+  FusedDepthwiseConv2D: convolution(true, 'forward').map(({ inputs, attributes }) => ({
+    inputs,
+    attributes: { ...attributes, activation: 'linear' },
+  })),
+  Conv2DBackpropInput: convolution(false, 'input'),
+  Conv2DBackpropFilter: convolution(false, 'filter'),
+  DepthwiseConv2dNativeBackpropInput: convolution(true, 'input'),
+  DepthwiseConv2dNativeBackpropFilter: convolution(true, 'filter'),
+  MaxPool: pooling,
+  AvgPool: pooling,
+  AvgPoolGrad: averageGradient,
+  FusedBatchNorm: normalisation,
+  ...table(
+    'ResizeBilinear ResizeNearestNeighbor',
+    fc
+      .tuple(shapeOf(4, 4), size, size, fc.boolean())
+      .chain(([shape, height, width, alignCorners]) =>
+        tensor('float32', shape).map((images) => ({
+          inputs: { images },
+          attributes: { alignCorners, halfPixelCenters: false, size: [height, width] },
+        })),
+      ),
+  ),
+
+  Reshape: shapeOf(0, 3).chain((shape) =>
+    tensor('float32', shape).map((x) => ({
+      inputs: { x },
+      attributes: { shape: [shape.reduce((a, b) => a * b, 1), 1] },
+    })),
+  ),
+  ExpandDims: axisCase(ANY, (axis) => fc.constant({ dim: axis }), 'input'),
+  Transpose: fc.tuple(oneOf(ANY), shapeOf(1, 4)).chain(([dtype, shape]) =>
+    fc
+      .tuple(
+        tensor(dtype, shape),
+        fc.shuffledSubarray(
+          shape.map((_, axis) => axis),
+          { minLength: shape.length },
+        ),
+      )
+      .map(([x, perm]) => ({ inputs: { x }, attributes: { perm } })),
+  ),
+  Concat: fc
+    .tuple(oneOf(ANY), shapeOf(1, 3), fc.array(size, { minLength: 1, maxLength: 3 }))
+    .chain(([dtype, shape, extents]) =>
+      fc
+        .integer({ min: 0, max: shape.length - 1 })
+        .chain((axis) =>
+          fc
+            .tuple(...extents.map((extent) => tensor(dtype, shape.with(axis, extent))))
+            .map((inputs) => ({ inputs, attributes: { axis } })),
+        ),
+    ),
+  Pack: fc
+    .tuple(oneOf(ANY), shapeOf(0, 3), size)
+    .chain(([dtype, shape, count]) =>
+      fc
+        .tuple(
+          fc.array(tensor(dtype, shape), { minLength: count, maxLength: count }),
+          fc.integer({ min: 0, max: shape.length }),
+        )
+        .map(([inputs, axis]) => ({ inputs, attributes: { axis } })),
+    ),
+  Unpack: axisCase(ANY, (axis) => fc.constant({ axis }), 'value'),
+  SplitV: axisCase(ANY, (axis, shape) =>
+    fc.constantFrom<Attributes>(
+      { axis, numOrSizeSplits: [shape[axis] ?? 1] },
+      { axis, numOrSizeSplits: shape[axis] ?? 1 },
+      { axis, numOrSizeSplits: [1, -1] },
+    ),
+  ),
+  Slice: fc.tuple(oneOf(ANY), shapeOf(1, 4)).chain(([dtype, shape]) =>
+    fc
+      .tuple(
+        tensor(dtype, shape),
+        fc.tuple(
+          ...shape.map((n) =>
+            fc
+              .integer({ min: 0, max: n - 1 })
+              .chain((from) => fc.tuple(fc.constant(from), fc.integer({ min: 1, max: n - from }))),
+          ),
+        ),
+      )
+      .map(([x, ranges]) => ({
+        inputs: { x },
+        attributes: { begin: ranges.map(([from]) => from), size: ranges.map(([, n]) => n) },
+      })),
+  ),
+  StridedSlice: fc.tuple(oneOf(FLOAT), shapeOf(1, 3)).chain(([dtype, shape]) =>
+    fc
+      .tuple(
+        tensor(dtype, shape),
+        fc.tuple(
+          ...shape.map((n) =>
+            fc
+              .integer({ min: 0, max: n - 1 })
+              .chain((from) =>
+                fc.tuple(
+                  fc.constant(from),
+                  fc.integer({ min: from + 1, max: n }),
+                  fc.integer({ min: 1, max: 2 }),
+                ),
+              ),
+          ),
+        ),
+      )
+      .map(([x, ranges]) => ({
+        inputs: { x },
+        attributes: {
+          begin: ranges.map(([from]) => from),
+          end: ranges.map(([, to]) => to),
+          strides: ranges.map(([, , step]) => step),
+          beginMask: 0,
+          endMask: 0,
+          ellipsisMask: 0,
+          newAxisMask: 0,
+          shrinkAxisMask: 0,
+        },
+      })),
+  ),
+  Tile: fc
+    .tuple(oneOf(ANY), shapeOf(1, 3))
+    .chain(([dtype, shape]) =>
+      fc
+        .tuple(tensor(dtype, shape), fc.tuple(...shape.map(() => size)))
+        .map(([x, reps]) => ({ inputs: { x }, attributes: { reps } })),
+    ),
+  PadV2: fc
+    .tuple(oneOf(NUMERIC), shapeOf(1, 4), fc.constantFrom(0, 1, -2))
+    .chain(([dtype, shape, constantValue]) =>
+      fc
+        .tuple(
+          tensor(dtype, shape),
+          pairsFor(shape, () => 2),
+        )
+        .map(([x, paddings]) => ({ inputs: { x }, attributes: { paddings, constantValue } })),
+    ),
+  MirrorPad: fc
+    .tuple(shapeOf(1, 4), fc.constantFrom('reflect', 'symmetric'))
+    .chain(([shape, mode]) =>
+      fc
+        .tuple(
+          tensor('float32', shape),
+          pairsFor(shape, (n) => (mode === 'reflect' ? n - 1 : n)),
+        )
+        .map(([x, paddings]) => ({ inputs: { x }, attributes: { paddings, mode } })),
+    ),
+  Reverse: fc.tuple(oneOf(NUMERIC), shapeOf(1, 4)).chain(([dtype, shape]) =>
+    fc
+      .tuple(
+        tensor(dtype, shape),
+        fc.subarray(
+          shape.map((_, axis) => axis),
+          { minLength: 1 },
+        ),
+      )
+      .map(([x, dims]) => ({ inputs: { x }, attributes: { dims } })),
+  ),
+  GatherV2: fc.tuple(oneOf(ANY), shapeOf(1, 3), shapeOf(1, 2)).chain(([dtype, shape, wanted]) =>
+    fc.integer({ min: 0, max: shape.length - 1 }).chain((axis) =>
+      fc.tuple(tensor(dtype, shape), indices(wanted, shape[axis] ?? 1)).map(([x, positions]) => ({
+        inputs: { x, indices: positions },
+        attributes: { axis, batchDims: 0 },
+      })),
+    ),
+  ),
+  GatherNd: fc
+    .tuple(oneOf(ANY), size, size, size)
+    .chain(([dtype, rows, columns, count]) =>
+      fc
+        .tuple(tensor(dtype, [rows, columns]), indices([count, 1], rows))
+        .map(([params, positions]) => ({ inputs: { params, indices: positions }, attributes: {} })),
+    ),
+  ScatterNd: fc.tuple(oneOf(NUMERIC), size, size, size).chain(([dtype, rows, columns, count]) =>
+    fc
+      .tuple(indices([count, 1], rows), tensor(dtype, [count, columns]))
+      .map(([positions, updates]) => ({
+        inputs: { indices: positions, updates },
+        attributes: { shape: [rows, columns] },
+      })),
+  ),
+  TensorScatterUpdate: fc.tuple(oneOf(NUMERIC), size, size).chain(([dtype, rows, columns]) =>
+    fc
+      .tuple(tensor(dtype, [rows, columns]), indices([1, 1], rows), tensor(dtype, [1, columns]))
+      .map(([target, positions, updates]) => ({
+        inputs: { tensor: target, indices: positions, updates },
+        attributes: {},
+      })),
+  ),
+  OneHot: fc.tuple(shapeOf(1, 2), size, oneOf(ANY)).chain(([shape, depth, dtype]) =>
+    fc
+      .tuple(
+        tensor('int32', shape, fc.integer({ min: -1, max: depth })),
+        fc.constantFrom([1, 0], [3, -1]),
+      )
+      .map(([positions, [onValue = 1, offValue = 0]]) => ({
+        inputs: { indices: positions },
+        attributes:
+          dtype === 'bool'
+            ? { depth, onValue: 1, offValue: 0, dtype }
+            : { depth, onValue, offValue, dtype },
+      })),
+  ),
+  DepthToSpace: fc.tuple(size, size, size).chain(([height, width, depth]) =>
+    tensor('float32', [1, height, width, 4 * depth]).map((x) => ({
+      inputs: { x },
+      attributes: { blockSize: 2, dataFormat: 'NHWC' },
+    })),
+  ),
+  Range: fc
+    .tuple(fc.integer({ min: -5, max: 5 }), fc.integer({ min: 1, max: 3 }), fc.nat(12))
+    .map(([start, step, span]) => ({
+      inputs: {},
+      attributes: { start, stop: start + span, step, dtype: 'int32' },
+    })),
+  LinSpace: fc.integer({ min: 1, max: 9 }).map((num) => ({
+    inputs: {},
+    attributes: { start: -1, stop: 2, num },
+  })),
+  Fill: shapeOf(0, 3).map((shape) => ({
+    inputs: {},
+    attributes: { shape, value: 1.5, dtype: 'float32' },
+  })),
+};
