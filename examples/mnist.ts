@@ -34,15 +34,15 @@ import { type Digits, loadDigits } from './support/data.ts';
 import { bar, heading, note, Progress, table } from './support/terminal.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 10);
-const CLIENTS = 10;
+const CLIENTS = 20;
 const IMAGES_PER_CLIENT = 1000;
 const BATCH_SIZE = 20;
 const TEST_IMAGES = 2000;
 const HIDDEN = 32;
-const LEARNING_RATE = 0.2;
+const LEARNING_RATE = 0.4;
 
 /** Largest norm of an update. Each of its values, from -CLIP to CLIP, becomes one of 2^BITS levels. */
-const CLIP = 4;
+const CLIP = 8;
 const BITS = 18;
 const HALF_RANGE = (2 ** BITS - 1) / 2;
 const BITWIDTHS = { hidden: BITS, hiddenBias: BITS, output: BITS, outputBias: BITS, clients: 1 };
