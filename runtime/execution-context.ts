@@ -50,6 +50,8 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   readonly #compiled = new WeakMap<BuildingBlock, BuildingBlock>();
   readonly #running = new Set<Invocation>();
   #closing: Promise<void> | null = null;
+  /** Ends the wait of a close for running invocations. */
+  #stopWaiting: () => void = () => {};
 
   /** @param factory belongs to the context from now on: closing the context closes it. */
   constructor(factory: ExecutorFactory, options: ExecutionContextOptions = {}) {
@@ -80,14 +82,18 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
     });
   }
 
-  /** Waits for running invocations, or cancels them, and frees all executors. Later calls are refused. */
+  /**
+   * Waits for running invocations, or cancels them, and frees all executors. Later calls are
+   * refused. A close that waits can be hurried by another one that cancels.
+   */
   close({ cancel = false }: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#shutDown();
     if (cancel) {
       for (const { cancel: end } of this.#running) {
         end(new ContextError('context.cancelled', 'The context was closed while this ran.'));
       }
+      this.#stopWaiting();
     }
-    this.#closing ??= this.#shutDown(cancel);
     return this.#closing;
   }
 
@@ -100,8 +106,12 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
     this.close({ cancel: true }).catch(() => {});
   }
 
-  async #shutDown(cancel: boolean): Promise<void> {
-    if (!cancel) await Promise.allSettled([...this.#running].map(({ done }) => done));
+  async #shutDown(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => {
+      this.#stopWaiting = resolve;
+    });
+    const finished = Promise.allSettled([...this.#running].map(({ done }) => done));
+    await Promise.race([finished, stopped]);
     await this.#factory.close();
   }
 
