@@ -78,7 +78,6 @@ export class SequenceExecutor extends LayerExecutor {
   readonly #tools: SequenceTools = {
     target: this.target,
     lower: async (node) => this.lower(node),
-    requireOpen: () => this.requireOpen(),
   };
 
   #embedData(value: MaterializedValue, type: Type): ValueNode | Promise<ValueNode> {
@@ -148,8 +147,6 @@ class OperationNode extends ValueNode {
 interface SequenceTools {
   readonly target: Executor;
   lower(node: ValueNode): Promise<TargetNode>;
-  /** Throws once the executor is closed, so that a long reduction ends. */
-  requireOpen(): void;
 }
 
 type Operation = (
@@ -203,14 +200,13 @@ async function sequenceReduce(
 
 /** One step; disposes the element, not the state. */
 async function reduceStep(
-  { target, requireOpen }: SequenceTools,
+  { target }: SequenceTools,
   step: TargetNode,
   state: TargetNode,
   element: ExecutorValue,
 ): Promise<TargetNode> {
   let pair: ExecutorValue;
   try {
-    requireOpen();
     pair = await target.createStruct([
       { name: null, value: state.handle },
       { name: null, value: element },

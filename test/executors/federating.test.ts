@@ -18,6 +18,7 @@ import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.
 import { leafExecutor } from '../../runtime/index.ts';
 import { run } from '../compliance/executor-run.ts';
 import {
+  add,
   addConstant,
   callIntrinsic,
   computation,
@@ -161,6 +162,25 @@ describe('a client that fails', () => {
     await expect(attempt).rejects.toThrow(/Client 2 failed in federated_aggregate: line cut/);
   });
 
+  test('is observed while another one is still waited for', async () => {
+    const clients = [20, 0, 0].map(
+      (delay, client) =>
+        new (class extends PassThroughExecutor {
+          override async createValue(value: ExecutorInput, type: Type): Promise<ExecutorValue> {
+            const handle = await super.createValue(value, type);
+            const compute = async (): Promise<MaterializedValue> => {
+              await new Promise((resolve) => setTimeout(resolve, delay));
+              if (delay === 0) throw new Error(`line ${client} cut`);
+              return handle.compute();
+            };
+            return { type: handle.type, compute, [Symbol.dispose]: () => handle[Symbol.dispose]() };
+          }
+        })(leafExecutor(backend)),
+    );
+    const attempt = run(stack(clients), digitsAtServer, federatedInts(1, 2, 3));
+    await expect(attempt).rejects.toThrow(/Client 1 failed in federated_aggregate: line 1 cut/);
+  });
+
   test('is not blamed for the server', async () => {
     const applied = computation(atServer(INT), (x) =>
       callIntrinsic('federated_apply', [failUnlessSmall, x], atServer(INT)),
@@ -301,16 +321,22 @@ describe('where work happens', () => {
 
   test('a one-shot sequence that is equal at all clients reaches all of them', async () => {
     const type = federated(sequence(INT), 'clients', true);
-    const elements = (function* () {
-      yield int(1);
-      yield int(2);
-    })();
-    const executor = stack(recording(2));
-    using value = await executor.createValue(
-      { kind: 'federated', members: [{ kind: 'sequence', elements }] },
-      type,
+    const elements = [int(1), int(2)].values();
+    const total = computation(sequence(INT), (x) =>
+      callIntrinsic(
+        'sequence_reduce',
+        [x, { kind: 'literal', value: int(0), type: INT }, add],
+        INT,
+      ),
     );
-    expect(await plain(await value.compute())).toEqual([[1, 2]]);
+    const totals = computation(type, (x) =>
+      callIntrinsic('federated_map', [total, x], atClients(INT)),
+    );
+    const value: MaterializedValue = {
+      kind: 'federated',
+      members: [{ kind: 'sequence', elements }],
+    };
+    expect(await run(stack(recording(2)), totals, value)).toEqual([3, 3]);
   });
 });
 
