@@ -16,9 +16,13 @@ import { MOVING_KERNELS } from './moving.ts';
 
 type Numbers = Float32Array | Int32Array | Uint8Array;
 
-function unary(compute: (x: number) => number): HostKernel {
+function unary(
+  onFloats: (x: number) => number,
+  onIntegers: (x: number) => number = onFloats,
+): HostKernel {
   return ([input], _, [output]) => {
     const x = (input as HostTensor).data as Numbers;
+    const compute = (input as HostTensor).dtype === 'int32' ? onIntegers : onFloats;
     const out = allocateOutput(output as ConcreteSpec) as Numbers;
     // Storing in a Float32Array rounds to nearest; a double has bits enough that rounding twice
     // gives the float32 result (Figueroa 1995).
@@ -77,7 +81,10 @@ export const EXACT_KERNELS: Readonly<Record<string, HostKernel>> = {
   LogicalNot: unary((x) => 1 - x),
   Neg: unary((x) => -x),
   Abs: unary(Math.abs),
-  Square: unary((x) => x * x),
+  Square: unary(
+    (x) => x * x,
+    (x) => Math.imul(x, x),
+  ),
   Sqrt: unary(Math.sqrt),
   Cast: cast,
   Identity: copy,

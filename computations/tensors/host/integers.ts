@@ -107,6 +107,18 @@ function smaller(a: number | bigint, b: number | bigint): number | bigint {
   return b;
 }
 
+/** The quotient, rounded down. */
+function floorDiv(a: number | bigint, b: number | bigint): number | bigint {
+  if (typeof a === 'bigint' && typeof b === 'bigint') {
+    if (b === 0n) return failWith({}, '', 'Division by zero.');
+    const quotient = a / b;
+    return quotient * b !== a && a < 0n !== b < 0n ? quotient - 1n : quotient;
+  }
+  const [x, y] = [Number(a), Number(b)];
+  // Doubles hold the quotient of two int32 exactly enough to round it down.
+  return y === 0 ? failWith({}, '', 'Division by zero.') : Math.floor(x / y);
+}
+
 /** The remainder with the sign of the divisor. */
 function floorMod(a: number | bigint, b: number | bigint): number | bigint {
   if (typeof a === 'bigint' && typeof b === 'bigint') {
@@ -264,6 +276,7 @@ export const INTEGER_KERNELS: Readonly<Record<string, HostKernel>> = {
   'fl.Add': arithmetic('add'),
   'fl.Sub': arithmetic('sub'),
   'fl.Mul': arithmetic('mul'),
+  'fl.FloorDiv': pairwise(floorDiv),
   'fl.FloorMod': pairwise(floorMod),
   'fl.Min': pairwise(smaller),
   'fl.Max': pairwise((a, b) => (smaller(a, b) === a ? b : a)),

@@ -105,6 +105,7 @@ export const HOST: KernelTable = {
   'fl.Add': arithmetic,
   'fl.Sub': arithmetic,
   'fl.Mul': arithmetic,
+  'fl.FloorDiv': { ...choice, pure: false },
   'fl.FloorMod': { ...choice, pure: false },
   'fl.Min': choice,
   'fl.Max': choice,

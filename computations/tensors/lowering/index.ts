@@ -16,6 +16,9 @@ import {
 import { fusedProduct } from './fused.ts';
 import { negativeZeroPadding, oneHot, segmentSum } from './indexing.ts';
 import {
+  integerAbsolute,
+  integerDivision,
+  integerNegation,
   integerProduct,
   integerSquare,
   integerSquaredDifference,
@@ -36,6 +39,9 @@ const RULES: Readonly<Record<string, LoweringRule>> = {
   DepthwiseConv2dNativeBackpropFilter: depthwiseBackpropFilter,
   DepthwiseConv2dNativeBackpropInput: depthwiseBackpropInput,
   Multiply: integerProduct,
+  FloorDiv: integerDivision,
+  Neg: integerNegation,
+  Abs: integerAbsolute,
   Square: integerSquare,
   SquaredDifference: integerSquaredDifference,
   OneHot: oneHot,

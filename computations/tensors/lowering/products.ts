@@ -1,4 +1,4 @@
-/** @file Matrix products, and products of integers. */
+/** @file Matrix products, and arithmetic on integers. */
 
 import type { ValueId } from '../graph.ts';
 import type { LoweredNode, LoweringRule } from './rule.ts';
@@ -34,6 +34,24 @@ export const integerSquaredDifference: LoweringRule = (node) => {
   const difference = node.emit('Sub', { a, b });
   return [node.emit('Multiply', { a: difference, b: difference })];
 };
+
+/** wasm negates an int32 as a float32, which has no room for it. */
+export const integerNegation: LoweringRule = (node) => {
+  const x = node.input('x');
+  if (node.target.name !== 'wasm' || node.spec(x).dtype !== 'int32') return null;
+  const a = node.emit('Fill', {}, { shape: [], value: 0, dtype: 'int32' });
+  return [node.emit('Sub', { a, b: x })];
+};
+
+/** Neither cpu nor wasm has an absolute value of int32 that does not go through float32. */
+export const integerAbsolute: LoweringRule = (node) => {
+  const x = node.input('x');
+  if (node.spec(x).dtype !== 'int32') return null;
+  return [node.emit('Maximum', { a: x, b: node.emit('Neg', { x }) })];
+};
+
+/** wasm divides int32 as float32; a division by zero is an error on the host. */
+export const integerDivision: LoweringRule = (node) => [node.emit('fl.FloorDiv', node.inputs())];
 
 function swapLast(node: LoweredNode, x: ValueId): ValueId {
   const rank = node.shape(x).length;

@@ -1,6 +1,7 @@
 /** @file Brings the attributes of a tfjs kernel call into the plain form that a graph holds. */
 
 import { TraceError } from '../../types/errors.ts';
+import { shapeSize } from '../graph.ts';
 import type {
   AttributeSchema,
   ConcreteAttribute,
@@ -32,7 +33,17 @@ export function normalizeAttributes(
     const wantsNumber = schema[name]?.startsWith('number') ?? false;
     plain[name] = wantsNumber && typeof normal === 'boolean' ? Number(normal) : normal;
   }
-  return kernel === 'Slice' ? wholeSlice(plain, inputShapes[0] ?? []) : plain;
+  const [input = []] = inputShapes;
+  if (kernel === 'Slice') return wholeSlice(plain, input);
+  return kernel === 'Reshape' ? wholeShape(plain, input) : plain;
+}
+
+// tf.reshape takes -1 for the size that is left.
+function wholeShape({ shape }: ConcreteAttributes, input: readonly number[]): ConcreteAttributes {
+  const sizes = shape as readonly number[];
+  const known = sizes.reduce((product, size) => (size === -1 ? product : product * size), 1);
+  const rest = known === 0 ? 0 : shapeSize(input) / known;
+  return { shape: sizes.map((size) => (size === -1 ? rest : size)) };
 }
 
 // tf.slice takes a single number, or fewer entries than axes.

@@ -8,7 +8,7 @@ import { type FedloomError, GraphError, TraceError } from '../../types/errors.ts
 import { type ConcreteSpec, type NodeInputs, shapeSize, type ValueId } from '../graph.ts';
 import { type ConcreteAttributes, DEVICE_DTYPES } from '../kernels/definition.ts';
 import { abstractEval, KERNELS } from '../kernels/index.ts';
-import { engine, type TfTensorInfo } from '../tfjs.ts';
+import { engine, type TfBackend, type TfTensorInfo } from '../tfjs.ts';
 import { normalizeAttributes } from './attributes.ts';
 import { unsupportedKernel } from './refusals.ts';
 
@@ -37,14 +37,17 @@ export class Recording {
   readonly entries: RecordedEntry[] = [];
   #results: readonly ValueId[] = [];
   readonly #limits: CaptureLimits;
+  readonly #tracers: TfBackend;
   readonly #ids = new WeakMap<object, ValueId>();
   readonly #specs: ConcreteSpec[] = [];
   #captures = 0;
   #captureBytes = 0;
   #violation: FedloomError | null = null;
 
-  constructor(limits: CaptureLimits) {
+  /** @param tracers the backend whose tensors have no values */
+  constructor(limits: CaptureLimits, tracers: TfBackend) {
     this.#limits = limits;
+    this.#tracers = tracers;
   }
 
   get results(): readonly ValueId[] {
@@ -122,7 +125,7 @@ export class Recording {
       if (error instanceof TraceError) return this.violate(error);
       if (!(error instanceof GraphError)) throw error;
       return this.violate(
-        new TraceError('trace.unsupported_kernel', `The call cannot be traced. ${error.message}`, {
+        new TraceError('trace.failed', `The call cannot be traced. ${error.message}`, {
           cause: error,
         }),
       );
@@ -151,11 +154,11 @@ export class Recording {
     // A tensor from outside the body: its values become a constant. They are read from the backend
     // that holds them, because tfjs's own way of changing backends would MOVE the user's tensor.
     const owner = engine().state.tensorInfo.get(dataId)?.backend;
-    if (owner === undefined) {
+    if (owner === undefined || owner === this.#tracers) {
       return this.violate(
         new TraceError(
           'trace.leaked_tracer',
-          'The body uses a tensor that was disposed, or that belongs to another trace.',
+          'The body uses a tensor that was disposed, or one of another traced body, which never had values.',
         ),
       );
     }

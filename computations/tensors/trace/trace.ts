@@ -142,7 +142,7 @@ class Session {
     parameters: readonly BoundParameter[],
     sizes: readonly number[],
   ): { readonly recording: Recording; readonly result: UnpackedResult } {
-    const recording = new Recording(this.#limits);
+    const recording = new Recording(this.#limits, traceBackend());
     const result = underGuard(recording, () => {
       const tensors = parameters.map((parameter) => makeParameter(parameter, sizes, recording));
       const result = this.#call(recording, tensors[Symbol.iterator]());
