@@ -57,12 +57,16 @@ type TypeOfMember<V> =
 
 /** A value of type `T`, or a struct of values that stands for it. */
 export type OperandArgument<T extends Type> =
-  | Value<T>
+  | Value<AcceptedType<T>>
   | (T extends StructType<infer M>
       ? StructMembers extends M
         ? ValueLike
         : { readonly [K in keyof M]: M[K] extends Type ? OperandArgument<M[K]> : never }
       : never);
+
+// A value that all clients hold alike fits where each may hold its own.
+type AcceptedType<T extends Type> =
+  T extends FederatedType<infer M, infer P, false> ? FederatedType<M, P> : T;
 
 type OperandArguments<P extends readonly Type[]> = {
   readonly [K in keyof P]: OperandArgument<P[K]>;

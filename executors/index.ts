@@ -1,6 +1,6 @@
 /** @file Executors: the interface, for those who write their own, and what stacks are made of. */
 
-export type { DataSource } from './data-source.ts';
+export { DataExecutor, type DataSource } from './data-source.ts';
 export type {
   Cardinalities,
   Executor,
@@ -12,6 +12,7 @@ export type {
 export { type FederatingChildren, FederatingExecutor } from './federating.ts';
 export { type OpaqueKind, type OpaqueOptions, OpaqueValue, opaqueKind } from './opaque.ts';
 export {
+  isData,
   type Operator,
   type OperatorEnvironment,
   type OperatorPurity,
@@ -23,6 +24,6 @@ export { OperatorExecutor, type OperatorExecutorOptions } from './operators.ts';
 export type { PlacedExecutor } from './placed-executor.ts';
 export { ReferenceResolvingExecutor } from './reference-resolving.ts';
 export * from './secure/index.ts';
-export type { SecureStack, SecureStackProvider } from './secure-stack.ts';
+export { type SecureStack, type SecureStackProvider, toSecureStack } from './secure-stack.ts';
 export { SequenceExecutor } from './sequence.ts';
 export { TensorExecutor } from './tensor.ts';
