@@ -4,6 +4,7 @@
  * They mirror the building blocks of federated_language (compiler/building_blocks.py).
  */
 
+import type { SourceLocation } from './call-site.ts';
 import type { KernelGraph } from './tensors/index.ts';
 import {
   compactNotation,
@@ -73,6 +74,12 @@ export interface Intrinsic {
    * name it in errors, and decide by it what may run. It does not travel on the wire.
    */
   readonly origin?: string;
+  /**
+   * Where the user's code called the intrinsic, if it was traced here. Transformations keep it: they
+   * spread the block, and give it to what a composite is reduced to. It is no part of what the block
+   * means: it does not travel on the wire, and no hash covers it.
+   */
+  readonly source?: SourceLocation;
 }
 
 /** Named data that the executor at the place of use resolves. */

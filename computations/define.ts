@@ -4,14 +4,14 @@ import { type BuildingBlock, call, structBlock } from './building-blocks.ts';
 import type { AnyComputation, Computation } from './computation.ts';
 import { currentContext } from './contexts/context.ts';
 import { printBlock } from './notation.ts';
-import { currentTrace, isTracing } from './trace.ts';
+import { isTracing } from './trace.ts';
 import {
   compactNotation,
   FederatedTypeError,
   type FunctionType,
   type Type,
 } from './types/index.ts';
-import { requireNoValue, toBlock } from './value.ts';
+import { bindValue, requireNoValue, toBlock } from './value.ts';
 
 /**
  * @param parameters types of the parameters; several are passed on as one struct.
@@ -35,18 +35,17 @@ export function defineComputation<P extends readonly Type[], R extends Type>(
       });
       return currentContext().invoke(computation as AnyComputation, args);
     }
-    const trace = currentTrace(name);
     const blocks = args.map((arg, i) =>
       toBlock(arg, `Argument ${i + 1} of ${name}`, parameters[i]),
     );
     const [only] = blocks;
-    if (only === undefined) return trace.bind(call(buildingBlock));
+    if (only === undefined) return bindValue(call(buildingBlock), name);
     const names = type.parameter?.kind === 'struct' ? type.parameter.elements : [];
     const argument =
       parameters.length === 1
         ? only
         : structBlock(blocks.map((value, i) => ({ name: names[i]?.name ?? null, value })));
-    return trace.bind(call(buildingBlock, argument, `The argument of ${name}`));
+    return bindValue(call(buildingBlock, argument, `The argument of ${name}`), name);
   };
 
   const computation = Object.defineProperties(invoke, {

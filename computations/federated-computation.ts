@@ -14,7 +14,7 @@ import {
   TraceError,
   type Type,
 } from './types/index.ts';
-import { containsValue, isValue, toBlock, typeOf } from './value.ts';
+import { containsValue, isValue, makeValue, toBlock, typeOf } from './value.ts';
 
 type Operands<P extends readonly Type[]> = { readonly [K in keyof P]: Operand<P[K]> };
 
@@ -93,8 +93,8 @@ function trace(parameters: readonly Type[], body: Body, options: ComputationOpti
     parameter === null
       ? []
       : parameters.length === 1
-        ? [federated.parameter(parameter)]
-        : parameters.map((_, i) => federated.parameter(selection(parameter, i)));
+        ? [makeValue(parameter, federated)]
+        : parameters.map((_, i) => makeValue(selection(parameter, i), federated));
 
   const result = runTrace(federated, () => {
     const returned = body(...(values as never[]));

@@ -3,10 +3,8 @@
  * the order of the calls, so that it runs once however often its result is used.
  */
 
-import { type BuildingBlock, block, reference } from './building-blocks.ts';
-import type { Operand } from './computation.ts';
-import { ContextError, TraceError, type Type } from './types/index.ts';
-import { makeValue } from './value.ts';
+import { type BuildingBlock, block, type Reference, reference } from './building-blocks.ts';
+import { ContextError, TraceError } from './types/index.ts';
 
 export class FederatedTrace {
   readonly name: string;
@@ -18,10 +16,10 @@ export class FederatedTrace {
   }
 
   /**
-   * Binds a building block to a fresh name and returns a value for it.
+   * Binds a building block to a fresh name and returns a reference to it.
    * @throws TraceError `trace.leaked_tracer` if the body has been traced to its end.
    */
-  bind<T extends Type>(value: BuildingBlock): Operand<T> {
+  bind(value: BuildingBlock): Reference {
     if (this.#closed) {
       throw new TraceError(
         'trace.leaked_tracer',
@@ -30,12 +28,7 @@ export class FederatedTrace {
     }
     const name = `fc_${this.name}_symbol_${this.#locals.length}`;
     this.#locals.push({ name, value });
-    return makeValue(reference(name, value.type), this);
-  }
-
-  /** A value for a parameter of the body. */
-  parameter<T extends Type>(node: BuildingBlock): Operand<T> {
-    return makeValue(node, this);
+    return reference(name, value.type);
   }
 
   /** The body's result, inside the bindings that it needs. */

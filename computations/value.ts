@@ -44,6 +44,15 @@ export function makeValue<T extends Type>(node: BuildingBlock, trace: FederatedT
   return new Proxy(target, handlerOf(node, trace)) as Operand<T>;
 }
 
+/**
+ * Binds a building block in the current trace and returns a value for it.
+ * @param what names the caller in the message if nothing is being traced.
+ */
+export function bindValue<T extends Type>(node: BuildingBlock, what: string): Operand<T> {
+  const trace = currentTrace(what);
+  return makeValue(trace.bind(node), trace);
+}
+
 export function isValue(candidate: unknown): candidate is Value {
   return typeof candidate === 'object' && candidate !== null && BLOCK in candidate;
 }
@@ -205,7 +214,7 @@ function handlerOf(node: BuildingBlock, trace: FederatedTrace): ProxyHandler<obj
         : null;
   const select = (which: number | string): unknown => {
     if (type.kind === 'struct') return makeValue(selection(node, which), trace);
-    return trace.bind(federatedSelection(node, which));
+    return makeValue(trace.bind(federatedSelection(node, which)), trace);
   };
 
   return {

@@ -7,9 +7,11 @@ import {
   type BuildingBlock,
   type Call,
   call,
+  type Intrinsic,
   intrinsic,
   structBlock,
 } from '../computations/building-blocks.ts';
+import { callSite } from '../computations/call-site.ts';
 import type { Operand } from '../computations/computation.ts';
 import { currentTrace } from '../computations/trace.ts';
 import {
@@ -22,7 +24,7 @@ import {
   structOf,
   type Type,
 } from '../computations/types/index.ts';
-import { toBlock } from '../computations/value.ts';
+import { bindValue, toBlock } from '../computations/value.ts';
 import { type IntrinsicDefinition, requireIntrinsicType } from './definition.ts';
 
 /**
@@ -45,7 +47,7 @@ export function intrinsicCall(
   requireIntrinsicType(definition, type);
   const argument =
     single && only ? only : structBlock(args.map((value) => ({ name: null, value })));
-  return call(intrinsic(definition.uri, type), argument, `The argument of ${definition.uri}`);
+  return call(calledHere(definition.uri, type), argument, `The argument of ${definition.uri}`);
 }
 
 /** The same, bound in the current trace. */
@@ -56,7 +58,7 @@ export function bindIntrinsic<T extends Type>(
   options: { readonly keepAllEqual?: boolean } = {},
 ): Operand<T> {
   const node = intrinsicCall(definition, args, result, options);
-  return currentTrace(definition.uri).bind<T>(node);
+  return bindValue<T>(node, definition.uri);
 }
 
 /** A building block of federated type; a struct of values placed alike is zipped. */
@@ -125,8 +127,14 @@ function zipIfStruct(node: BuildingBlock, what: string): BuildingBlock {
   if (zipped === null) return node;
   const uri =
     zipped.placement === 'server' ? 'federated_zip_at_server' : 'federated_zip_at_clients';
-  const zip = call(intrinsic(uri, func(withoutAllEqual(node.type), zipped)), node, what);
-  return toBlock(currentTrace(what).bind(zip), what);
+  const zip = call(calledHere(uri, func(withoutAllEqual(node.type), zipped)), node, what);
+  return toBlock(bindValue(zip, what), what);
+}
+
+/** An intrinsic that remembers where the user's code called it. */
+function calledHere(uri: string, type: Type): Intrinsic {
+  const source = callSite();
+  return source === null ? intrinsic(uri, type) : { ...intrinsic(uri, type), source };
 }
 
 function withoutAllEqual(type: Type): Type {

@@ -28,7 +28,7 @@ import {
   sequence,
   type Type,
 } from '../computations/types/index.ts';
-import { toBlock } from '../computations/value.ts';
+import { bindValue, toBlock } from '../computations/value.ts';
 import { bindIntrinsic, intrinsicCall, toPlaced } from './build.ts';
 import { argumentTypes, defineIntrinsic } from './definition.ts';
 import { sumFold } from './local-arithmetic.ts';
@@ -152,7 +152,7 @@ function overSequence(
   body: (blocks: Blocks) => BuildingBlock,
 ): Operand<Type> {
   if (source.placed === null) {
-    return currentTrace('a sequence operation').bind(body([source.node, ...others]));
+    return bindValue(body([source.node, ...others]), 'a sequence operation');
   }
   const { placement } = source.placed;
   const definition = placement === 'server' ? FEDERATED_APPLY : FEDERATED_MAP;
@@ -160,7 +160,7 @@ function overSequence(
     others.length === 0
       ? { node: source.node, type: source.placed }
       : toPlaced(
-          [source.node, ...others].map((node) => currentTrace('a sequence operation').bind(node)),
+          [source.node, ...others].map((node) => bindValue(node, 'a sequence operation')),
           'a sequence operation',
         );
   const parameter = reference('arg', argument.type.member);

@@ -25,12 +25,12 @@ import {
   type Type,
   ValueError,
 } from '../../computations/types/index.ts';
-import { toBlock } from '../../computations/value.ts';
+import { bindValue, toBlock } from '../../computations/value.ts';
 
 // Intrinsics as the room above this one builds them, without its rules.
 function bindCall<T extends FederatedType>(uri: string, value: Value, result: T): Operand<T> {
   const node = toBlock(value, `The argument of ${uri}`);
-  return currentTrace(uri).bind<T>(call(intrinsic(uri, func(node.type, result)), node));
+  return bindValue<T>(call(intrinsic(uri, func(node.type, result)), node), uri);
 }
 const sum = (value: Value): Operand<AtServer> =>
   bindCall('federated_sum', value, atServer(int32()));
