@@ -1,5 +1,6 @@
 /** @file The kernels and the memory of one tfjs backend, called directly and not by tfjs's engine. */
 
+import type { ConcreteSpec } from '../graph.ts';
 import type { ConcreteAttributes } from '../kernels/definition.ts';
 import type { DeviceArray } from './storage.ts';
 
@@ -11,6 +12,9 @@ export interface DeviceHandle {
 }
 
 export type DeviceInputs = readonly DeviceHandle[] | Readonly<Record<string, DeviceHandle>>;
+
+/** A kernel with everything but the data fixed; inputs come in the order of the kernel table. */
+export type BoundKernel = (inputs: readonly DeviceHandle[]) => DeviceHandle;
 
 export interface Device {
   readonly name: 'native' | 'wasm' | 'cpu';
@@ -25,4 +29,11 @@ export interface Device {
     inputs: DeviceInputs,
     attributes: ConcreteAttributes,
   ): readonly DeviceHandle[];
+  /** A faster way to run one step of a plan, if there is one. */
+  bind?(
+    kernel: string,
+    inputs: readonly ConcreteSpec[],
+    attributes: ConcreteAttributes,
+    output: ConcreteSpec,
+  ): BoundKernel | null;
 }

@@ -20,7 +20,7 @@ import type { ConcreteAttributes } from '../kernels/definition.ts';
 import { kernelDefinition } from '../kernels/index.ts';
 import { lowerGraph } from '../lowering/index.ts';
 import { simplifyGraph } from '../simplify.ts';
-import type { Device } from './device.ts';
+import type { BoundKernel, Device } from './device.ts';
 import { Storage } from './storage.ts';
 
 export type Step = {
@@ -35,7 +35,11 @@ export type Step = {
   readonly firstOutput: ValueId;
   /** Values that no later step and no result needs. */
   readonly frees: readonly ValueId[];
-} & ({ readonly kind: 'host'; readonly run: HostKernel } | { readonly kind: 'device' | 'alias' });
+} & (
+  | { readonly kind: 'host'; readonly run: HostKernel }
+  | { readonly kind: 'bound'; readonly run: BoundKernel }
+  | { readonly kind: 'device' | 'alias' }
+);
 
 export interface Plan {
   readonly parameters: readonly ConcreteSpec[];
@@ -113,7 +117,7 @@ function layOut(graph: KernelGraph, device: Device, tiny: boolean): Plan {
   for (const node of graph.nodes) {
     const firstOutput = next;
     next += node.outputs.length;
-    const step = makeStep(node, firstOutput, specs, tiny);
+    const step = makeStep(node, firstOutput, specs, device, tiny);
     if (!fold(step, constants, specs, device)) steps.push(step);
   }
   return {
@@ -171,6 +175,7 @@ function makeStep(
   node: KernelNode,
   firstOutput: ValueId,
   specs: readonly ConcreteSpec[],
+  device: Device,
   tiny: boolean,
 ): Omit<Step, 'frees'> {
   const attributes = node.attributes as ConcreteAttributes;
@@ -191,8 +196,29 @@ function makeStep(
         : order.flatMap((name) => inputs[name] ?? []);
     return { ...base, kind: 'host', run, inputs: ids, names: null } as Omit<HostStep, 'frees'>;
   }
+  const bound = bind(node, specs, device);
+  if (bound !== null) return bound(base);
   const names = isInputList(node.inputs) ? null : Object.keys(node.inputs);
   return { ...base, kind: 'device', inputs: inputIds(node.inputs), names };
+}
+
+/** A step that the device runs by a call of its own, if it has one for this node. */
+function bind(
+  { kernel, inputs, attributes, outputs }: KernelNode,
+  specs: readonly ConcreteSpec[],
+  device: Device,
+) {
+  const order = inputOrder(kernel);
+  if (device.bind === undefined || order === 'list' || isInputList(inputs) || outputs.length !== 1) {
+    return null;
+  }
+  const ids = order.flatMap((name) => inputs[name] ?? []);
+  const given = ids.map((id) => specs[id] as ConcreteSpec);
+  const output = outputs[0] as ConcreteSpec;
+  const run = device.bind(kernel, given, attributes as ConcreteAttributes, output);
+  if (run === null) return null;
+  return (base: Pick<Step, 'kernel' | 'attributes' | 'outputs' | 'firstOutput'>) =>
+    ({ ...base, kind: 'bound', run, inputs: ids, names: null }) as Omit<Step, 'frees'>;
 }
 
 /** Kernels that only give their input another shape. */

@@ -76,6 +76,12 @@ export class DeviceProgram implements Program {
         });
         return;
       }
+      if (step.kind === 'bound') {
+        const handle = step.run(inputs.map(({ storage, shape }) => storage.handle(shape)));
+        const storage = new Storage(this.#device, handle.dtype, null, handle);
+        values[step.firstOutput] = new StoredTensor(storage, handle.shape);
+        return;
+      }
       checkIndices(step, inputs);
       const outputs = this.#device.run(step.kernel, deviceInputs(step, inputs), step.attributes);
       outputs.forEach((handle, output) => {

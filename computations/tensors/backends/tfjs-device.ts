@@ -3,22 +3,26 @@
  * replay touches no scope, tape or current backend of the engine, and may interleave with anything.
  */
 
+import type { ConcreteSpec } from '../graph.ts';
 import type { ConcreteAttributes } from '../kernels/definition.ts';
 import { type TfBackend, type TfTensorInfo, tf } from '../tfjs.ts';
-import type { Device, DeviceHandle, DeviceInputs } from './device.ts';
+import type { BoundKernel, Device, DeviceHandle, DeviceInputs } from './device.ts';
 import type { DeviceArray } from './storage.ts';
+import { WasmCalls } from './wasm-calls.ts';
 
 type KernelFunction = ReturnType<typeof tf.getKernel>['kernelFunc'];
 
 export class TfjsDevice implements Device {
   readonly name: 'wasm' | 'cpu';
   readonly #backend: TfBackend;
+  readonly #direct: WasmCalls | null;
   readonly #kernels = new Map<string, KernelFunction>();
 
   /** @param backend an initialised backend, whose kernels have been set up */
   constructor(name: 'wasm' | 'cpu', backend: TfBackend) {
     this.name = name;
     this.#backend = backend;
+    this.#direct = name === 'wasm' ? new WasmCalls(backend) : null;
     for (const { kernelName, kernelFunc } of tf.getKernelsForBackend(name)) {
       this.#kernels.set(kernelName, kernelFunc);
     }
@@ -58,5 +62,14 @@ export class TfjsDevice implements Device {
       backend: this.#backend,
     });
     return (Array.isArray(outputs) ? outputs : [outputs]) as unknown as readonly DeviceHandle[];
+  }
+
+  bind(
+    kernel: string,
+    inputs: readonly ConcreteSpec[],
+    attributes: ConcreteAttributes,
+    output: ConcreteSpec,
+  ): BoundKernel | null {
+    return this.#direct?.bind(kernel, inputs, attributes, output) ?? null;
   }
 }
