@@ -1,17 +1,12 @@
 /** @file Chooses and starts a backend, and says why it was chosen. */
 
+import { environmentVariable, importNative, wasmFolder, withoutProcessHandlers } from '#backend';
 import { ExecutionError } from '../../types/errors.ts';
 import { engine, tf } from '../tfjs.ts';
 import type { Backend, BackendName } from './backend.ts';
 import type { Device } from './device.ts';
 import { DeviceBackend } from './device-backend.ts';
 import { NATIVE_BACKEND, NativeDevice } from './native-device.ts';
-import {
-  environmentVariable,
-  importNative,
-  wasmFolder,
-  withoutProcessHandlers,
-} from './platform.ts';
 import { TfjsDevice } from './tfjs-device.ts';
 
 export interface BackendOptions {
