@@ -17,6 +17,7 @@ export {
 } from './communicate.ts';
 export { compileForExecution } from './compile.ts';
 export type { AggregationKind, BroadcastKind, IntrinsicDefinition, Purity } from './definition.ts';
+export * from './disclosure/index.ts';
 export { federatedMap } from './map.ts';
 export type { FloatMember, IntegerMember, NumericMember } from './members.ts';
 export {

@@ -140,6 +140,7 @@ export class ExecutionError extends FedloomError<ExecutionErrorCode> {}
 export type UnsupportedAggregationErrorCode =
   | 'aggregation.no_secure_protocol'
   | 'aggregation.plain_blocked'
+  | 'aggregation.discloses'
   | 'aggregation.unknown_protocol_intrinsic'
   | 'aggregation.unsafe_roles';
 
