@@ -28,18 +28,25 @@ export class WorkGate {
 /** The work ended because that of another child failed; never seen from outside. */
 class Stopped extends Error {}
 
+/** Where children are, as messages say it. */
+export interface Site {
+  readonly placement: string;
+  /** The number of the first one there: a part of the clients does not begin at 0. */
+  readonly first: number;
+}
+
 /** @returns what to dispose when the work of another child fails. */
 export type ChildWork<T> = (child: Executor, index: number, gate: WorkGate) => Promise<T>;
 
 /**
  * Does the same work at every child.
- * @param placement where the children are.
+ * @param site where the children are.
  * @param what names the work in messages.
  * @throws ExecutionError `execution.client_failed` for the child that failed first.
  */
 export async function atEachChild<T extends Disposable>(
   children: readonly Executor[],
-  placement: string,
+  site: Site,
   what: string,
   work: ChildWork<T>,
 ): Promise<T[]> {
@@ -58,7 +65,7 @@ export async function atEachChild<T extends Disposable>(
   await Promise.all(children.map(run));
   if (failure !== null) {
     for (const result of results) result?.[Symbol.dispose]();
-    throw childFailed(placement, failure, what);
+    throw childFailed(site, failure, what);
   }
   return results as T[];
 }
@@ -66,14 +73,14 @@ export async function atEachChild<T extends Disposable>(
 /** Calls `task` on every item, all at once; failures are reported like those of `atEachChild`. */
 export async function gatherFromEach<I, T>(
   items: readonly I[],
-  placement: string,
+  site: Site,
   what: string,
   task: (item: I, index: number) => Promise<T>,
 ): Promise<T[]> {
   const attempts = await Promise.allSettled(items.map(task));
   return attempts.map((attempt, index) => {
     if (attempt.status === 'fulfilled') return attempt.value;
-    throw childFailed(placement, { index, error: attempt.reason }, what);
+    throw childFailed(site, { index, error: attempt.reason }, what);
   });
 }
 
@@ -83,6 +90,7 @@ export async function gatherFromEach<I, T>(
  */
 export async function* readInOrder(
   members: readonly ExecutorValue[],
+  site: Site,
   what: string,
 ): AsyncGenerator<MaterializedValue> {
   const underway: Promise<MaterializedValue>[] = [];
@@ -99,7 +107,7 @@ export async function* readInOrder(
       try {
         value = await (underway.shift() as Promise<MaterializedValue>);
       } catch (error) {
-        throw childFailed('clients', { index, error }, what);
+        throw childFailed(site, { index, error }, what);
       }
       yield value;
     }
@@ -112,7 +120,7 @@ const READ_AHEAD = 64;
 
 /** The error that names which client failed, with what it said as the cause; others speak for themselves. */
 function childFailed(
-  placement: string,
+  { placement, first }: Site,
   { index, error }: { readonly index: number; readonly error: unknown },
   what: string,
 ): unknown {
@@ -120,7 +128,7 @@ function childFailed(
   const reason = error instanceof Error ? error.message : String(error);
   return new ExecutionError(
     'execution.client_failed',
-    `Client ${index} failed in ${what}: ${reason}`,
+    `Client ${first + index} failed in ${what}: ${reason}`,
     { cause: error },
   );
 }

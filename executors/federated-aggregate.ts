@@ -20,7 +20,7 @@ import {
 import { TargetNode, type ValueNode } from './value-tree.ts';
 
 export async function aggregate(
-  { server, lower }: Federation,
+  { server, site, lower }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -35,7 +35,7 @@ export async function aggregate(
   let lastAtServer: ExecutorValue | null = null;
   try {
     total = await lower(zero);
-    for await (const term of readInOrder(source.members, URI)) {
+    for await (const term of readInOrder(source.members, site, URI)) {
       const arrived = await server.createValue(term, source.placed.member);
       const next = await accumulateOne(server, stepAtServer, total, arrived);
       total.release();

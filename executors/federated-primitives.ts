@@ -39,7 +39,7 @@ export const PRIMITIVES: ReadonlyMap<string, Primitive> = new Map<string, Primit
 ]);
 
 async function mapAtClients(
-  { clients }: Federation,
+  { clients, site }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -47,20 +47,20 @@ async function mapAtClients(
   const [fn, value] = asStruct(argument, uri).elements;
   const mapper = asFunction(fn, uri);
   const { members } = asPlaced(value, 'clients', uri);
-  const results = await atEachChild(clients, 'clients', uri, (client, index, gate) =>
+  const results = await atEachChild(clients, site, uri, (client, index, gate) =>
     callAt(client, mapper, members[index], gate),
   );
   return new FederatedNode(placedResult(type, uri), { members: results });
 }
 
 async function evaluateAtClients(
-  { clients }: Federation,
+  { clients, site }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_eval_at_clients';
   const fn = asFunction(argument, uri);
-  const results = await atEachChild(clients, 'clients', uri, (client, _index, gate) =>
+  const results = await atEachChild(clients, site, uri, (client, _index, gate) =>
     callAt(client, fn, undefined, gate),
   );
   return new FederatedNode(placedResult(type, uri), { members: results });
@@ -125,13 +125,13 @@ async function valueAtServer(
 }
 
 async function zipAtClients(
-  { clients }: Federation,
+  { clients, site }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_zip_at_clients';
   const source = zipSource(asStruct(argument, uri), 'clients', uri);
-  const members = await atEachChild(clients, 'clients', uri, (client, index) =>
+  const members = await atEachChild(clients, site, uri, (client, index) =>
     zipAt(client, source, index),
   );
   return new FederatedNode(placedResult(type, uri), { members });
@@ -164,13 +164,13 @@ async function callAt(
 }
 
 async function sendToClients(
-  { clients }: Federation,
+  { clients, site }: Federation,
   common: MaterializedValue,
   type: FunctionType,
   uri: string,
 ): Promise<ValueNode> {
   const placed = placedResult(type, uri);
-  const members = await atEachChild(clients, 'clients', uri, (client) =>
+  const members = await atEachChild(clients, site, uri, (client) =>
     client.createValue(common, placed.member),
   );
   return new FederatedNode(placed, { members, common });

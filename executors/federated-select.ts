@@ -32,19 +32,19 @@ import { selectByKeysType } from './sequence.ts';
 import type { ValueNode } from './value-tree.ts';
 
 export async function select(
-  { clients, server }: Federation,
+  { clients, server, site }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_select';
   const request = await readRequest(argument, uri);
-  const keysOfClients = await gatherFromEach(request.keys.members, 'clients', uri, keysOf);
+  const keysOfClients = await gatherFromEach(request.keys.members, site, uri, keysOf);
   for (const [client, keys] of keysOfClients.entries()) {
-    requireKeys(keys, request.maxKey, client);
+    requireKeys(keys, request.maxKey, site.first + client);
   }
   const distinct = [...new Set(keysOfClients.flatMap((keys) => [...keys]))];
   const rows = await computeRows(server, request, distinct);
-  const results = await atEachChild(clients, 'clients', uri, (client, index) => {
+  const results = await atEachChild(clients, site, uri, (client, index) => {
     const elements = Array.from(keysOfClients[index] ?? [], (key) => rowOf(rows, key));
     return client.createValue({ kind: 'sequence', elements }, sequence(request.rowType));
   });
@@ -52,7 +52,7 @@ export async function select(
 }
 
 export async function secureSelect(
-  { clients, server }: Federation,
+  { clients, server, site }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -61,7 +61,7 @@ export async function secureSelect(
   const all = Array.from({ length: Math.max(0, request.maxKey + 1) }, (_, key) => key);
   const rows = await computeRows(server, request, all);
   const elements = all.map((key) => rowOf(rows, key));
-  const results = await atEachChild(clients, 'clients', uri, (client, index, gate) =>
+  const results = await atEachChild(clients, site, uri, (client, index, gate) =>
     pickAtClient(client, request, index, elements, gate),
   );
   return new FederatedNode(placedResult(type, uri), { members: results });

@@ -9,6 +9,7 @@ import {
   type PlacementUri,
   type Type,
 } from '../computations/types/index.ts';
+import type { Site } from './client-work.ts';
 import type { Executor, ExecutorValue } from './executor.ts';
 import { FederatedNode } from './federated-node.ts';
 import { StructNode, type TargetNode, ValueNode } from './value-tree.ts';
@@ -16,6 +17,8 @@ import { StructNode, type TargetNode, ValueNode } from './value-tree.ts';
 export interface Federation {
   readonly server: Executor;
   readonly clients: readonly Executor[];
+  /** How messages call the clients. */
+  readonly site: Site;
   /** Brings an unplaced value to the server's executor. */
   lower(node: ValueNode): Promise<TargetNode>;
 }
