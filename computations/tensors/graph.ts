@@ -7,7 +7,9 @@
 
 import type { DataOfDType, DType } from '../types/dtypes.ts';
 import { type TensorType, tensorOfShape } from '../types/types.ts';
-import { type Size, unknownSize } from './sizes.ts';
+import { type Size, type SizeExpression, unknownSize } from './sizes.ts';
+
+export type { Size, SizeExpression };
 
 /** Version of the graph's own form. */
 export const GRAPH_VERSION = 1;

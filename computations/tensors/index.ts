@@ -16,7 +16,6 @@ export { abstractEval } from './kernels/index.ts';
 export { type PrintOptions, printGraph } from './print.ts';
 export { type RandomKey, random } from './random.ts';
 export { simplifyGraph } from './simplify.ts';
-export type { Size, SizeExpression } from './sizes.ts';
 export type { TracedArgument, TracedArguments, TracedResult } from './trace/arguments.ts';
 export { isTracingTensors } from './trace/guards.ts';
 export { type TracedTensors, type TraceOptions, traceTensors } from './trace/trace.ts';

@@ -31,6 +31,8 @@ function mergeEqual(graph: KernelGraph): KernelGraph {
     builder.parameter(parameter, parameter),
   );
   const seen = new Map<string, readonly ValueId[]>();
+  // Casts of booleans: the boolean that each came from.
+  const booleans = new Map<ValueId, ValueId>();
   const once = (key: string, make: () => readonly ValueId[]): readonly ValueId[] => {
     const known = seen.get(key);
     if (known !== undefined) return known;
@@ -47,14 +49,25 @@ function mergeEqual(graph: KernelGraph): KernelGraph {
     ids.push(id as ValueId);
   }
   for (const original of graph.nodes) {
-    const node = { ...original, inputs: mapInputs(original.inputs, (id) => ids[id] as ValueId) };
+    // 0 and 1 pass through any chain of casts unchanged, so the chain's first boolean is cast.
+    const rename = (id: ValueId): ValueId => ids[id] as ValueId;
+    const cast = original.kernel === 'Cast';
+    const inputs = mapInputs(original.inputs, (id) =>
+      cast ? (booleans.get(rename(id)) ?? rename(id)) : rename(id),
+    );
+    const node = { ...original, inputs };
     const alias = aliasOf(original, specs);
     if (alias !== null) {
       ids.push(ids[alias] as ValueId);
       continue;
     }
     const add = (): readonly ValueId[] => builder.node(node.kernel, node.inputs, node.attributes);
-    ids.push(...(isPure(node) ? once(nodeKey(node), add) : add()));
+    const outputs = isPure(node) ? once(nodeKey(node), add) : add();
+    const [source] = inputIds(inputs);
+    if (cast && source !== undefined && builder.spec(source).dtype === 'bool') {
+      booleans.set(outputs[0] as ValueId, source);
+    }
+    ids.push(...outputs);
   }
   return builder.build(graph.results.map((id) => ids[id] as ValueId));
 }

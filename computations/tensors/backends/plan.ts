@@ -21,7 +21,7 @@ import { kernelDefinition } from '../kernels/index.ts';
 import { lowerGraph } from '../lowering/index.ts';
 import { simplifyGraph } from '../simplify.ts';
 import type { BoundKernel, Device } from './device.ts';
-import { Storage } from './storage.ts';
+import { Storage, StoredTensor } from './storage.ts';
 
 export type Step = {
   readonly kernel: string;
@@ -43,14 +43,10 @@ export type Step = {
 
 export interface Plan {
   readonly parameters: readonly ConcreteSpec[];
-  /** Values that are the same in every run, by id. */
-  readonly constants: ReadonlyMap<
-    ValueId,
-    { readonly storage: Storage; readonly shape: readonly number[] }
-  >;
+  /** Values that are the same in every run, by id; `undefined` for all others. */
+  readonly constants: readonly (StoredTensor | undefined)[];
   readonly steps: readonly Step[];
   readonly results: readonly ValueId[];
-  readonly valueCount: number;
 }
 
 export interface PlanOptions {
@@ -83,7 +79,7 @@ export function makePlan(
 
 /** Drops the constants of a plan. */
 export function releasePlan(plan: Plan): void {
-  for (const { storage } of plan.constants.values()) storage.release();
+  for (const constant of plan.constants) constant?.dispose();
 }
 
 /** The graph with every size known; all types are derived anew. */
@@ -110,7 +106,7 @@ function layOut(graph: KernelGraph, device: Device, tiny: boolean): Plan {
   const firstConstant = graph.parameters.length;
   graph.constants.forEach(({ dtype, shape, data }, index) => {
     const storage = new Storage(device, dtype, data, null);
-    constants.set(firstConstant + index, { storage, shape });
+    constants.set(firstConstant + index, new StoredTensor(storage, shape));
   });
   const steps: Omit<Step, 'frees'>[] = [];
   let next = firstConstant + graph.constants.length;
@@ -122,14 +118,13 @@ function layOut(graph: KernelGraph, device: Device, tiny: boolean): Plan {
   }
   return {
     parameters: specs.slice(0, firstConstant),
-    constants,
+    constants: Array.from({ length: next }, (_, id) => constants.get(id)),
     steps: withFrees(steps, graph.results, constants),
     results: graph.results,
-    valueCount: next,
   };
 }
 
-type Constants = Map<ValueId, { readonly storage: Storage; readonly shape: readonly number[] }>;
+type Constants = Map<ValueId, StoredTensor>;
 
 /**
  * Computes a step whose inputs are all constants, once and for all runs. The host does it, so only
@@ -148,10 +143,7 @@ function fold(
   if (run === undefined || kernelDefinition(step.kernel).pure === false) return false;
   const size = step.outputs.reduce((sum, { shape }) => sum + shapeSize(shape), 0);
   if (size > FOLDED_ELEMENTS) return false;
-  const inputs = step.inputs.map((id) => {
-    const { storage, shape } = constants.get(id) as { storage: Storage; shape: readonly number[] };
-    return { dtype: storage.dtype, shape, data: storage.host() };
-  });
+  const inputs = step.inputs.map((id) => (constants.get(id) as StoredTensor).host());
   const order = inputOrder(step.kernel);
   const named = step.names;
   const positional =
@@ -161,7 +153,7 @@ function fold(
   run(positional, step.attributes, step.outputs).forEach((data, output) => {
     const { dtype, shape } = step.outputs[output] as ConcreteSpec;
     const storage = new Storage(device, dtype, data, null);
-    constants.set(step.firstOutput + output, { storage, shape });
+    constants.set(step.firstOutput + output, new StoredTensor(storage, shape));
   });
   return true;
 }
@@ -209,7 +201,12 @@ function bind(
   device: Device,
 ) {
   const order = inputOrder(kernel);
-  if (device.bind === undefined || order === 'list' || isInputList(inputs) || outputs.length !== 1) {
+  if (
+    device.bind === undefined ||
+    order === 'list' ||
+    isInputList(inputs) ||
+    outputs.length !== 1
+  ) {
     return null;
   }
   const ids = order.flatMap((name) => inputs[name] ?? []);

@@ -27,13 +27,10 @@ export class DeviceProgram implements Program {
   run(inputs: readonly DeviceTensor[]): DeviceTensor[] {
     const arguments_ = inputs.map((input) => this.#own(input));
     const plan = this.#planFor(arguments_);
-    const values = new Array<StoredTensor | undefined>(plan.valueCount);
+    const values = plan.constants.slice();
     arguments_.forEach((argument, id) => {
       values[id] = new StoredTensor(argument.storage.retain(), argument.shape);
     });
-    for (const [id, { storage, shape }] of plan.constants) {
-      values[id] = new StoredTensor(storage.retain(), shape);
-    }
     try {
       for (const step of plan.steps) {
         this.#runStep(step, values);
@@ -44,7 +41,9 @@ export class DeviceProgram implements Program {
         return new StoredTensor(value.storage.retain(), value.shape);
       });
     } finally {
-      for (const value of values) value?.dispose();
+      values.forEach((value, id) => {
+        if (value !== plan.constants[id]) value?.dispose();
+      });
     }
   }
 

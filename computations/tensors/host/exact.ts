@@ -52,6 +52,11 @@ function binary(
 
 const copy: HostKernel = ([x]) => [(x as HostTensor).data];
 
+const range: HostKernel = (_, { start, step }, [output]) => {
+  const out = allocateOutput(output as ConcreteSpec) as Int32Array;
+  return [out.map((_, i) => (start as number) + i * (step as number))];
+};
+
 const cast: HostKernel = ([input], _, [output]) => {
   const { data, dtype } = input as HostTensor;
   const spec = output as ConcreteSpec;
@@ -91,6 +96,7 @@ export const EXACT_KERNELS: Readonly<Record<string, HostKernel>> = {
   Reshape: copy,
   ExpandDims: copy,
   Fill: MOVING_KERNELS['fl.Fill'] as HostKernel,
+  Range: range,
   ZerosLike: (_, __, [output]) => [allocateOutput(output as ConcreteSpec)],
   OnesLike: (_, __, [output]) => {
     const out = allocateOutput(output as ConcreteSpec) as Exclude<MutableData, string[]>;

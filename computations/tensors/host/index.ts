@@ -21,9 +21,21 @@ export function hostKernel(
   inputs: readonly Pick<HostTensor, 'dtype'>[],
   attributes: ConcreteAttributes,
 ): HostKernel | undefined {
-  // How a float that is no int32 converts to one is left to each backend.
-  const vague = kernel === 'Cast' && inputs[0]?.dtype === 'float32' && attributes.dtype === 'int32';
-  return HOST_KERNELS[kernel] ?? (vague ? undefined : EXACT_KERNELS[kernel]);
+  return (
+    HOST_KERNELS[kernel] ??
+    (isVague(kernel, inputs, attributes) ? undefined : EXACT_KERNELS[kernel])
+  );
+}
+
+// How a float that is no int32 converts to one, and how a range of floats is rounded, is left to
+// each backend.
+function isVague(
+  kernel: string,
+  inputs: readonly Pick<HostTensor, 'dtype'>[],
+  { dtype }: ConcreteAttributes,
+): boolean {
+  if (kernel === 'Range') return dtype !== 'int32';
+  return kernel === 'Cast' && inputs[0]?.dtype === 'float32' && dtype === 'int32';
 }
 
 /** Names of a kernel's inputs in the order in which a host kernel receives them. */

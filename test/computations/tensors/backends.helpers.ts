@@ -8,7 +8,7 @@ import {
   loadBackend,
 } from '../../../computations/tensors/index.ts';
 import { tf } from '../../../computations/tensors/tfjs.ts';
-import { type DType, TensorValue } from '../../../computations/types/index.ts';
+import { TensorValue } from '../../../computations/types/index.ts';
 
 /** A backend that runs every kernel that it has on the device, however small the graph. */
 export async function deviceOnly(name: 'cpu' | 'wasm'): Promise<Backend> {
@@ -69,5 +69,3 @@ export function dataIds(name: 'cpu' | 'wasm'): number {
 export function numbers(value: TensorValue | undefined): number[] {
   return Array.from((value?.data ?? []) as ArrayLike<number | bigint>, Number);
 }
-
-export type { DType };

@@ -1,0 +1,25 @@
+/** @file Runs a graph in a worker thread, on a wasm backend of its own. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import {
+  decodeGraph,
+  loadBackend,
+  typecheckGraph,
+} from '../../../../computations/tensors/index.ts';
+import { type DType, TensorValue } from '../../../../computations/types/index.ts';
+
+interface Job {
+  readonly graph: Uint8Array;
+  readonly values: readonly { dtype: DType; shape: number[]; data: never }[];
+}
+
+const { graph: bytes, values } = workerData as Job;
+const graph = decodeGraph(bytes);
+typecheckGraph(graph);
+const backend = await loadBackend({ prefer: 'wasm' });
+const inputs = values.map(({ dtype, shape, data }) =>
+  backend.upload(new TensorValue(dtype, shape, data)),
+);
+const outputs = backend.prepare(graph).run(inputs);
+const read = await Promise.all(outputs.map((output) => output.read()));
+parentPort?.postMessage(read.map(({ data }) => data));
