@@ -4,6 +4,7 @@ import {
   type Block,
   type BuildingBlock,
   call,
+  type Intrinsic,
   lambda,
   selection,
   structBlock,
@@ -19,15 +20,15 @@ export function compileForExecution(
   node: BuildingBlock,
   handles: ReadonlySet<string> = NONE,
 ): BuildingBlock {
-  const visit = (block: BuildingBlock, origin?: string): BuildingBlock => {
+  const visit = (block: BuildingBlock, origin?: Origin): BuildingBlock => {
     switch (block.kind) {
       case 'intrinsic': {
         const definition = INTRINSICS.get(block.uri);
         if (definition?.reduce === undefined || handles.has(block.uri)) {
-          return origin === undefined ? block : { ...block, origin };
+          return origin === undefined ? block : { ...block, ...origin };
         }
         // A reduction may be made of composite intrinsics in its turn.
-        return visit(definition.reduce(block.type as FunctionType), origin ?? block.uri);
+        return visit(definition.reduce(block.type as FunctionType), origin ?? originOf(block));
       }
       case 'selection':
         return selection(visit(block.source, origin), block.index);
@@ -60,6 +61,13 @@ export function compileForExecution(
     }
   };
   return visit(node);
+}
+
+/** What the user wrote: the composite intrinsic, and where it was called. */
+type Origin = Pick<Intrinsic, 'source'> & Required<Pick<Intrinsic, 'origin'>>;
+
+function originOf({ uri, origin = uri, source }: Intrinsic): Origin {
+  return source === undefined ? { origin } : { origin, source };
 }
 
 const NONE: ReadonlySet<string> = new Set();

@@ -7,14 +7,12 @@ import {
   atClients,
   ExecutionContext,
   type Executor,
-  type ExecutorValue,
   federatedComputation,
   federatedSecureModularSum,
   federatedSecureSum,
   int32,
   int64,
   localExecutorFactory,
-  type MaterializedValue,
   masking,
   paillier,
   type SecureAggregation,
@@ -28,68 +26,20 @@ import {
   encryptedSumCodec,
   maskedInputCodec,
 } from '../../../protocols/index.ts';
+import { SpyExecutor } from '../spy.helpers.ts';
 
 /** Everything that leaves each participant, by its name, as bytes. */
 type Views = Map<string, Uint8Array[]>;
 
-/** An executor that notes all bytes brought out of it. */
-class SpyExecutor implements Executor {
-  readonly #target: Executor;
-  readonly #seen: Uint8Array[];
-
-  constructor(target: Executor, seen: Uint8Array[]) {
-    this.#target = target;
-    this.#seen = seen;
-  }
-
-  createValue: Executor['createValue'] = async (value, type) =>
-    this.#watch(await this.#target.createValue(value, type));
-  createCall: Executor['createCall'] = async (fn, argument) =>
-    this.#watch(await this.#target.createCall(inner(fn), argument && inner(argument)));
-  createStruct: Executor['createStruct'] = async (elements) =>
-    this.#watch(
-      await this.#target.createStruct(
-        elements.map(({ name, value }) => ({ name, value: inner(value) })),
-      ),
-    );
-  createSelection: Executor['createSelection'] = async (source, index) =>
-    this.#watch(await this.#target.createSelection(inner(source), index));
-  close = (): Promise<void> => this.#target.close();
-
-  #watch(target: ExecutorValue): ExecutorValue {
-    return new SpyValue(target, this.#seen);
-  }
-}
-
-class SpyValue implements ExecutorValue {
-  readonly target: ExecutorValue;
-  readonly #seen: Uint8Array[];
-
-  constructor(target: ExecutorValue, seen: Uint8Array[]) {
-    this.target = target;
-    this.#seen = seen;
-  }
-
-  get type() {
-    return this.target.type;
-  }
-
-  async compute(): Promise<MaterializedValue> {
-    const value = await this.target.compute();
+/** Notes the bytes of every tensor brought out of a participant. */
+function spyOn(leaf: Executor, seen: Uint8Array[]): Executor {
+  return new SpyExecutor(leaf, (value) => {
     if (value instanceof TensorValue) {
       const { buffer, byteOffset, byteLength } = value.data as Uint8Array;
-      this.#seen.push(new Uint8Array(buffer, byteOffset, byteLength));
+      seen.push(new Uint8Array(buffer, byteOffset, byteLength));
     }
     return value;
-  }
-
-  [Symbol.dispose](): void {
-    this.target[Symbol.dispose]();
-  }
-}
-
-function inner(value: ExecutorValue): ExecutorValue {
-  return value instanceof SpyValue ? value.target : value;
+  });
 }
 
 async function viewsOf(
@@ -103,7 +53,7 @@ async function viewsOf(
       wrapLeaf: (leaf, placement, index) => {
         const seen: Uint8Array[] = [];
         views.set(`${placement}/${index}`, seen);
-        return new SpyExecutor(leaf, seen);
+        return spyOn(leaf, seen);
       },
     }),
   );
@@ -225,7 +175,7 @@ describe('paillier', () => {
       localExecutorFactory({
         secureAggregation: paillier({ ...quick, keyHolder: 'key_holder' }),
         wrapLeaf: (leaf, placement) =>
-          placement === 'key_holder' ? new SpyExecutor(leaf, decryptions) : leaf,
+          placement === 'key_holder' ? spyOn(leaf, decryptions) : leaf,
       }),
     );
     for (let i = 0; i < 160; i++) await withContext(context, () => one([0n, 0n]));
