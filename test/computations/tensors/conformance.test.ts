@@ -4,7 +4,8 @@ import { type Backend, GraphBuilder, loadBackend } from '../../../computations/t
 import { KERNELS } from '../../../computations/tensors/kernels/index.ts';
 import type { TensorValue } from '../../../computations/types/index.ts';
 import { deviceOnly, numbers, runGraph } from './backends.helpers.ts';
-import { KERNEL_CASES, type KernelCase } from './kernel-cases.helpers.ts';
+import type { KernelCase } from './kernel-arbitraries.helpers.ts';
+import { KERNEL_CASES } from './kernel-cases.helpers.ts';
 
 const cpu = await deviceOnly('cpu');
 const wasm = await deviceOnly('wasm');
