@@ -77,7 +77,11 @@ function makeValues(): TensorValue[] {
     const sizes = (shape as readonly (number | null)[]).map((size) => size ?? batch);
     const length = sizes.reduce((a, b) => a * b, 1);
     return dtype === 'int32'
-      ? new TensorValue('int32', sizes, Int32Array.from({ length }, (_, i) => i % 10))
+      ? new TensorValue(
+          'int32',
+          sizes,
+          Int32Array.from({ length }, (_, i) => i % 10),
+        )
       : new TensorValue(
           'float32',
           sizes,

@@ -14,7 +14,6 @@ import {
   FLOAT,
   fusedProduct,
   indices,
-  integers,
   NUMERIC,
   normalisation,
   oneOf,
