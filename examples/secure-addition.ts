@@ -17,7 +17,7 @@ import {
   paillier,
   withContext,
 } from 'fedloom';
-import { heading, note, result } from './support/terminal.ts';
+import { heading, note, Progress, result } from './support/terminal.ts';
 
 const secureAddition = federatedComputation([atClients(int32(2))], (x) =>
   federatedSecureSumBitwidth(x, 32),
@@ -33,12 +33,16 @@ const stacks = [
   { label: 'Paillier encryption', secureAggregation: paillier() },
   { label: 'pairwise masks', secureAggregation: masking() },
 ];
-for (const { label, secureAggregation } of stacks) {
+for (const [i, { label, secureAggregation }] of stacks.entries()) {
+  // A Paillier key of 3072 bits takes a few seconds to make.
+  const progress = new Progress('making the sum', stacks.length);
+  progress.update(i, label);
   const context = new ExecutionContext(localExecutorFactory({ secureAggregation }));
   const start = performance.now();
   const sum = await withContext(context, () => secureAddition(vectors));
-  result(label, String(sum), `${Math.round(performance.now() - start)} ms`);
   await context.close();
+  progress[Symbol.dispose]();
+  result(label, String(sum), `${Math.round(performance.now() - start)} ms`);
 }
 
 const plaintext = new ExecutionContext(localExecutorFactory());
