@@ -3,15 +3,8 @@
 export type { Backend, BackendName, DeviceTensor, Program } from './backends/backend.ts';
 export { type BackendOptions, loadBackend } from './backends/load.ts';
 export { GraphBuilder, inlineGraph, type ParameterOptions } from './builder.ts';
-export {
-  decodeGraph,
-  encodeGraph,
-  type GraphSize,
-  graphBytes,
-  graphHash,
-  graphSize,
-} from './encode.ts';
 export * from './graph.ts';
+export { type GraphSize, graphBytes, graphHash, graphSize } from './graph-hash.ts';
 export { abstractEval } from './kernels/index.ts';
 export { type PrintOptions, printGraph } from './print.ts';
 export { type RandomKey, random } from './random.ts';

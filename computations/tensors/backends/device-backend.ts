@@ -1,7 +1,7 @@
 /** @file A backend made of a device: programs cached by graph hash, tensors by upload. */
 
 import type { TensorValue } from '../../types/values.ts';
-import { graphHash } from '../encode.ts';
+import { graphHash } from '../graph-hash.ts';
 import type { KernelGraph } from '../graph.ts';
 import { HOST_KERNELS } from '../host/index.ts';
 import { requireKernels } from '../lowering/index.ts';

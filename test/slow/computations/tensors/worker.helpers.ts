@@ -2,19 +2,18 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import {
-  decodeGraph,
+  type KernelGraph,
   loadBackend,
   typecheckGraph,
 } from '../../../../computations/tensors/index.ts';
 import { type DType, TensorValue } from '../../../../computations/types/index.ts';
 
 interface Job {
-  readonly graph: Uint8Array;
+  readonly graph: KernelGraph;
   readonly values: readonly { dtype: DType; shape: number[]; data: never }[];
 }
 
-const { graph: bytes, values } = workerData as Job;
-const graph = decodeGraph(bytes);
+const { graph, values } = workerData as Job;
 typecheckGraph(graph);
 const backend = await loadBackend({ prefer: 'wasm' });
 const inputs = values.map(({ dtype, shape, data }) =>

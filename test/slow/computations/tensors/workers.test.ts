@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { expect, it } from 'vitest';
-import { encodeGraph, loadBackend, traceTensors } from '../../../../computations/tensors/index.ts';
+import { loadBackend, traceTensors } from '../../../../computations/tensors/index.ts';
 import { float32, int32 } from '../../../../computations/types/index.ts';
 import { float, int, noise, runGraph } from '../../../computations/tensors/backends.helpers.ts';
 import { mlpStep } from '../../../computations/tensors/models.helpers.ts';
@@ -20,7 +20,7 @@ it('pitfall 14: worker threads, each with a backend of its own, give the same bi
   ];
   const expected = await runGraph(await loadBackend({ prefer: 'wasm' }), graph, values);
   const workerData = {
-    graph: encodeGraph(graph),
+    graph,
     values: values.map(({ dtype, shape, data }) => ({ dtype, shape, data })),
   };
   const results = await Promise.all([runInWorker(workerData), runInWorker(workerData)]);
