@@ -11,6 +11,7 @@ import {
   literal,
   structBlock,
 } from '../computations/building-blocks.ts';
+import { freeReferences, replaceReferences } from '../computations/free-references.ts';
 import {
   compactNotation,
   containsType,
@@ -21,8 +22,7 @@ import {
   type Type,
 } from '../computations/types/index.ts';
 import { isBlock } from './blocks.ts';
-import type { ExecutorInput } from './executor.ts';
-import { freeReferences, replaceReferences } from './free-references.ts';
+import type { ExecutorInput, RequestOptions } from './executor.ts';
 import { Scope } from './scope.ts';
 import { LayerExecutor, requireFunction } from './tree-executor.ts';
 import { releaseAll, StructNode, type TargetNode, ValueNode } from './value-tree.ts';
@@ -33,36 +33,46 @@ import { releaseAll, StructNode, type TargetNode, ValueNode } from './value-tree
  * computation, named data, a lambda) reaches the target when it is first needed, and once.
  */
 export class ReferenceResolvingExecutor extends LayerExecutor {
-  protected override embed(value: ExecutorInput, type: Type): ValueNode | Promise<ValueNode> {
-    return isBlock(value) ? this.#evaluate(value, null) : this.embedInTarget(value, type);
+  protected override embed(
+    value: ExecutorInput,
+    type: Type,
+    options: RequestOptions,
+  ): ValueNode | Promise<ValueNode> {
+    return isBlock(value)
+      ? this.#evaluate(value, null, options)
+      : this.embedInTarget(value, type, options);
   }
 
   protected override async apply(
     fn: ValueNode,
     argument: ValueNode | null,
     type: FunctionType,
+    options: RequestOptions,
   ): Promise<ValueNode> {
     if (!(fn instanceof SyntaxNode) || fn.block.kind !== 'lambda') {
-      return this.applyInTarget(fn, argument);
+      return this.applyInTarget(fn, argument, options);
     }
     const { parameter, result } = fn.block;
     if (parameter === null || argument === null || type.parameter === null) {
-      return this.#evaluate(result, fn.scope);
+      return this.#evaluate(result, fn.scope, options);
     }
     requireAssignable(type.parameter, argument.type, `The value for '${parameter}'`);
     const scope = new Scope(parameter, argument.retain(), fn.scope);
     try {
-      return await this.#evaluate(result, scope);
+      return await this.#evaluate(result, scope, options);
     } finally {
       scope.release();
     }
   }
 
-  protected override async read(node: ValueNode): Promise<MaterializedValue> {
-    if (!(node instanceof SyntaxNode)) return super.read(node);
+  protected override async read(
+    node: ValueNode,
+    options: RequestOptions,
+  ): Promise<MaterializedValue> {
+    if (!(node instanceof SyntaxNode)) return super.read(node, options);
     const lowered = await this.lower(node);
     try {
-      return await lowered.handle.compute();
+      return await lowered.handle.compute(options);
     } finally {
       lowered.release();
     }
@@ -75,18 +85,22 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
   }
 
   /** The value of a block; the caller gets a hold on it. */
-  #evaluate(node: BuildingBlock, scope: Scope | null): ValueNode | Promise<ValueNode> {
+  #evaluate(
+    node: BuildingBlock,
+    scope: Scope | null,
+    options: RequestOptions,
+  ): ValueNode | Promise<ValueNode> {
     switch (node.kind) {
       case 'reference':
         return resolve(node.name, node.type, scope).retain();
       case 'call':
-        return this.#evaluateCall(node, scope);
+        return this.#evaluateCall(node, scope, options);
       case 'struct':
-        return this.#evaluateStruct(node.elements, scope);
+        return this.#evaluateStruct(node.elements, scope, options);
       case 'selection':
-        return this.#evaluateSelection(node.source, node.index, scope);
+        return this.#evaluateSelection(node.source, node.index, scope, options);
       case 'block':
-        return this.#evaluateBlock(node, scope);
+        return this.#evaluateBlock(node, scope, options);
       case 'lambda':
         return new SyntaxNode(node, scope);
       default:
@@ -94,12 +108,18 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
     }
   }
 
-  async #evaluateCall(node: Call, scope: Scope | null): Promise<ValueNode> {
-    const fn = await this.#evaluate(node.function, scope);
+  async #evaluateCall(
+    node: Call,
+    scope: Scope | null,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    const fn = await this.#evaluate(node.function, scope, options);
     let argument: ValueNode | null = null;
     try {
-      argument = node.argument === null ? null : await this.#evaluate(node.argument, scope);
-      return await this.apply(fn, argument, requireFunction(fn.type, argument?.type ?? null));
+      if (node.argument !== null) argument = await this.#evaluate(node.argument, scope, options);
+      options.signal?.throwIfAborted();
+      const type = requireFunction(fn.type, argument?.type ?? null);
+      return await this.apply(fn, argument, type, options);
     } finally {
       fn.release();
       argument?.release();
@@ -109,10 +129,11 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
   async #evaluateStruct(
     elements: readonly { readonly name: string | null; readonly value: BuildingBlock }[],
     scope: Scope | null,
+    options: RequestOptions,
   ): Promise<ValueNode> {
     const nodes: ValueNode[] = [];
     try {
-      for (const { value } of elements) nodes.push(await this.#evaluate(value, scope));
+      for (const { value } of elements) nodes.push(await this.#evaluate(value, scope, options));
       const names = elements.map(({ name }) => name);
       return StructNode.sharing(names, nodes);
     } finally {
@@ -124,8 +145,9 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
     source: BuildingBlock,
     index: number,
     scope: Scope | null,
+    options: RequestOptions,
   ): Promise<ValueNode> {
-    const node = await this.#evaluate(source, scope);
+    const node = await this.#evaluate(source, scope, options);
     try {
       return await this.select(node, index);
     } finally {
@@ -133,15 +155,19 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
     }
   }
 
-  async #evaluateBlock({ locals, result }: Block, outer: Scope | null): Promise<ValueNode> {
+  async #evaluateBlock(
+    { locals, result }: Block,
+    outer: Scope | null,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
     let scope = outer?.retain() ?? null;
     try {
       for (const { name, value } of locals) {
-        const inner: Scope = new Scope(name, await this.#evaluate(value, scope), scope);
+        const inner: Scope = new Scope(name, await this.#evaluate(value, scope, options), scope);
         scope?.release();
         scope = inner;
       }
-      return await this.#evaluate(result, scope);
+      return await this.#evaluate(result, scope, options);
     } finally {
       scope?.release();
     }
@@ -185,7 +211,7 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
         `A function of type ${compactNotation(within)} captures '${name}', of type ${compactNotation(node.type)}, from the computation around it. Only unplaced tensors can be captured where a function is handed on; pass '${name}' as a parameter.`,
       );
     }
-    return literal(await this.readNode(node), node.type);
+    return literal(await this.readNode(node, {}), node.type);
   }
 }
 

@@ -15,7 +15,7 @@ export {
   federatedZip,
   type UserPlacement,
 } from './communicate.ts';
-export { compileForExecution } from './compile.ts';
+export { type CompileLevel, type CompileOptions, compileForExecution } from './compile.ts';
 export type { AggregationKind, BroadcastKind, IntrinsicDefinition, Purity } from './definition.ts';
 export * from './disclosure/index.ts';
 export { federatedMap } from './map.ts';

@@ -20,7 +20,8 @@ import {
   toPlain,
 } from '../computations/types/index.ts';
 import type { Cardinalities, Executor, ExecutorFactory } from '../executors/executor.ts';
-import { compileForExecution } from '../intrinsics/index.ts';
+import type { CompileLevel } from '../intrinsics/index.ts';
+import { CachingCompiler } from './caching-compiler.ts';
 import {
   argumentTypesOf,
   inferCardinalities,
@@ -35,6 +36,13 @@ export interface ExecutionContextOptions {
    * `context.start_timeout`. @default 30000
    */
   readonly startTimeoutMs?: number;
+  /**
+   * How far computations are compiled: `full`, or `reduce`, which runs what was written call by
+   * call. For finding out whether the compiler is the cause of a result. @default 'full'
+   */
+  readonly compileLevel?: CompileLevel;
+  /** How many compiled computations are kept for reuse. @default 100 */
+  readonly maxCompiled?: number;
 }
 
 export interface CloseOptions {
@@ -43,11 +51,12 @@ export interface CloseOptions {
 }
 
 const DEFAULT_START_TIMEOUT_MS = 30_000;
+const DEFAULT_MAX_COMPILED = 100;
 
 export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   readonly #factory: ExecutorFactory;
   readonly #startTimeoutMs: number;
-  readonly #compiled = new WeakMap<BuildingBlock, BuildingBlock>();
+  readonly #compiler: CachingCompiler;
   readonly #running = new Set<Invocation>();
   #closing: Promise<void> | null = null;
   /** Ends the wait of a close for running invocations. */
@@ -57,6 +66,11 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   constructor(factory: ExecutorFactory, options: ExecutionContextOptions = {}) {
     this.#factory = factory;
     this.#startTimeoutMs = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
+    this.#compiler = new CachingCompiler({
+      handles: factory.handles ?? new Set(),
+      level: options.compileLevel ?? 'full',
+      maxEntries: options.maxCompiled ?? DEFAULT_MAX_COMPILED,
+    });
   }
 
   /**
@@ -116,7 +130,7 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   }
 
   async #run(computation: AnyComputation, args: readonly unknown[]): Promise<unknown> {
-    const block = this.#compile(computation.buildingBlock);
+    const block = this.#compiler.compile(computation.buildingBlock);
     const { type } = computation;
     const named = namedArguments(computation, args);
     const cardinalities: Cardinalities = {
@@ -136,14 +150,6 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
       if (failed) await this.#factory.cleanUpExecutor(cardinalities).catch(() => {});
     }
     return toPlain(result, type.result);
-  }
-
-  #compile(block: BuildingBlock): BuildingBlock {
-    const known = this.#compiled.get(block);
-    if (known !== undefined) return known;
-    const compiled = compileForExecution(block, this.#factory.handles ?? new Set());
-    this.#compiled.set(block, compiled);
-    return compiled;
   }
 
   async #start(cardinalities: Cardinalities): Promise<Executor> {

@@ -7,9 +7,9 @@ import {
   lambda,
   reference,
 } from '../../computations/building-blocks.ts';
+import { freeReferences, replaceReferences } from '../../computations/free-references.ts';
 import { atClients, atServer, func, struct, type Type } from '../../computations/types/index.ts';
 import type { Executor } from '../../executors/executor.ts';
-import { freeReferences, replaceReferences } from '../../executors/free-references.ts';
 import type { Operator } from '../../executors/operator.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
 import { leafExecutor, localExecutorFactory } from '../../runtime/index.ts';

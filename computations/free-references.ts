@@ -7,7 +7,7 @@ import {
   lambda,
   selection,
   structBlock,
-} from '../computations/building-blocks.ts';
+} from './building-blocks.ts';
 
 /** The names that `node` uses but does not bind. Computed once for each block. */
 export function freeReferences(node: BuildingBlock): ReadonlySet<string> {
