@@ -9,7 +9,12 @@ export type {
   Value,
   ValueLike,
 } from './computation.ts';
-export { type Context, currentContext, setDefaultContext, withContext } from './contexts/context.ts';
+export {
+  type Context,
+  currentContext,
+  setDefaultContext,
+  withContext,
+} from './contexts/context.ts';
 export { type ComputationOptions, federatedComputation } from './federated-computation.ts';
 export { printBlock, printIndented } from './notation.ts';
 export {
@@ -17,5 +22,16 @@ export {
   tensorComputation,
   type UntypedTensor,
 } from './tensor-computation.ts';
+export {
+  type Backend,
+  type BackendName,
+  type BackendOptions,
+  type KernelGraph,
+  loadBackend,
+  printGraph,
+  type RandomKey,
+  random,
+} from './tensors/index.ts';
+export { type TypecheckOptions, typecheckBlock } from './typecheck.ts';
 export * from './types/index.ts';
 export { typeOf } from './value.ts';

@@ -1,8 +1,8 @@
 /** @file A backend made of a device: programs cached by graph hash, tensors by upload. */
 
 import type { TensorValue } from '../../types/values.ts';
-import { graphHash } from '../graph-hash.ts';
 import type { KernelGraph } from '../graph.ts';
+import { graphHash } from '../graph-hash.ts';
 import { HOST_KERNELS } from '../host/index.ts';
 import { requireKernels } from '../lowering/index.ts';
 import type { Backend, BackendName, DeviceTensor, Program } from './backend.ts';
