@@ -4,14 +4,9 @@
  * host applies (tsx, vitest, `node --enable-source-maps`) are honoured.
  */
 
-export interface SourceLocation {
-  /** Path relative to the working directory where there is one, else as the host gives it; no URL. */
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  /** From 1. */
-  readonly column: number;
-}
+import { locateErrorsWith, type SourceLocation } from './types/error-location.ts';
+
+export type { SourceLocation } from './types/error-location.ts';
 
 /**
  * The place in the user's code that led here, or `null` if it cannot be told: the package is
@@ -96,3 +91,5 @@ function displayPath(file: string): string {
   const path = file.replaceAll('\\', '/');
   return path.startsWith(directory) ? path.slice(directory.length) : file;
 }
+
+locateErrorsWith(() => callSite());

@@ -9,6 +9,7 @@ import {
   compactNotation,
   FederatedTypeError,
   type FunctionType,
+  requireAssignable,
   type Type,
 } from './types/index.ts';
 import { bindValue, requireNoValue, toBlock } from './value.ts';
@@ -40,12 +41,16 @@ export function defineComputation<P extends readonly Type[], R extends Type>(
     );
     const [only] = blocks;
     if (only === undefined) return bindValue(call(buildingBlock), name);
+    blocks.forEach((given, i) => {
+      const expected = parameters[i];
+      if (expected) requireAssignable(expected, given.type, `Argument ${i + 1} of ${name}`);
+    });
     const names = type.parameter?.kind === 'struct' ? type.parameter.elements : [];
     const argument =
       parameters.length === 1
         ? only
         : structBlock(blocks.map((value, i) => ({ name: names[i]?.name ?? null, value })));
-    return bindValue(call(buildingBlock, argument, `The argument of ${name}`), name);
+    return bindValue(call(buildingBlock, argument), name);
   };
 
   const computation = Object.defineProperties(invoke, {

@@ -6,15 +6,16 @@ import {
   type AtClients,
   type AtServer,
   compactNotation,
+  explainUnfit,
   FederatedTypeError,
   type FunctionType,
   federated,
-  isAssignable,
   isAverageCompatible,
   isNumericDType,
   isOrderCompatible,
   isSumCompatible,
   requireAssignable,
+  structOf,
   type TensorType,
   type Type,
 } from '../computations/types/index.ts';
@@ -103,8 +104,8 @@ export function federatedAggregate<U extends Type, T extends Type, V extends Typ
   const { node, type } = toPlaced(value, what('first'), 'clients');
   // The state may have unknown dimensions that zero has known: accumulate says what the state is.
   const fold = toFunction(accumulate, [type.member], what('third'));
-  const [state] = fold.type.parameter?.kind === 'struct' ? fold.type.parameter.elements : [];
-  if (state === undefined || !isAssignable(state.type, fold.type.result)) {
+  const [state, taken] = fold.type.parameter?.kind === 'struct' ? fold.type.parameter.elements : [];
+  if (state === undefined || taken === undefined) {
     const expected = '(<U,T> -> U)';
     const given = compactNotation(fold.type);
     throw new FederatedTypeError(
@@ -113,10 +114,30 @@ export function federatedAggregate<U extends Type, T extends Type, V extends Typ
       { expected, given },
     );
   }
+  const of = (name: string, which: string): string =>
+    `${name}, the ${which} argument of federatedAggregate,`;
+  requireAssignable(
+    taken.type,
+    type.member,
+    `The client value given to ${of('accumulate', 'third')}`,
+  );
+  requireAssignable(
+    state.type,
+    fold.type.result,
+    `The state returned by ${of('accumulate', 'third')}`,
+  );
   const start = toBlock(zero, what('second'), state.type);
-  const merger = toFunction(merge, [state.type, state.type], what('fourth'));
-  const finish = toFunction(report, [state.type], what('fifth'));
   requireAssignable(state.type, start.type, what('second'));
+  const merger = toFunction(merge, [state.type, state.type], what('fourth'));
+  const pair = structOf([state, state].map(({ type: each }) => ({ name: null, type: each })));
+  requireParameter(merger.type, pair, `The pair of states given to ${of('merge', 'fourth')}`);
+  requireAssignable(
+    state.type,
+    merger.type.result,
+    `The state returned by ${of('merge', 'fourth')}`,
+  );
+  const finish = toFunction(report, [state.type], what('fifth'));
+  requireParameter(finish.type, state.type, `The state given to ${of('report', 'fifth')}`);
   return bindIntrinsic(
     FEDERATED_AGGREGATE,
     [node, start, fold.node, merger.node, finish.node],
@@ -177,6 +198,10 @@ export function federatedMean<M extends FloatMember>(
   return bindIntrinsic(definition, [node, weight.node], federated(type.member, 'server', true));
 }
 
+function requireParameter(fn: FunctionType, given: Type, what: string): void {
+  if (fn.parameter !== null) requireAssignable(fn.parameter, given, what);
+}
+
 function aggregation<T extends Type>(
   definition: typeof FEDERATED_SUM,
   value: unknown,
@@ -197,8 +222,10 @@ function requireMember(
   const [value] = argumentTypes(type);
   const member = memberOf(value);
   if (fits(member)) return;
-  const given = compactNotation(member);
-  throw new FederatedTypeError(code, `${rule}.\n  given:    ${given}`, { expected: rule, given });
+  throw new FederatedTypeError(code, `${rule}.\n${explainUnfit(member, fits)}`, {
+    expected: rule,
+    given: compactNotation(member),
+  });
 }
 
 function requireOrder(type: FunctionType): void {

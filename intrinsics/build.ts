@@ -21,6 +21,7 @@ import {
   federated,
   func,
   type PlacementUri,
+  type StructType,
   structOf,
   type Type,
 } from '../computations/types/index.ts';
@@ -158,7 +159,9 @@ function containsFederated(type: Type): boolean {
   );
 }
 
+/** What to do about a value that is not where it should be. */
 function moveHint(type: Type, placement: PlacementUri | undefined): string {
+  if (type.kind === 'struct' && containsFederated(type)) return mixedHint(type);
   if (type.kind !== 'federated')
     return '\n  The value has no placement; place it with federatedValue.';
   if (placement === 'clients')
@@ -166,4 +169,20 @@ function moveHint(type: Type, placement: PlacementUri | undefined): string {
   if (placement === 'server')
     return '\n  Client values reach the server by an aggregation, such as federatedSum.';
   return '';
+}
+
+/** Of a struct that cannot be zipped: which part is where. */
+function mixedHint(type: StructType): string {
+  const places = type.elements.map(({ name, type: element }, index) => {
+    const placements = placementsIn(element);
+    const where = placements.length === 0 ? 'nowhere' : `at ${placements.join(' and ')}`;
+    return `${name === null ? `[${index}]` : `.${name}`} is ${where}`;
+  });
+  return `\n  The values of a struct must be in one place: ${places.join(', ')}.\n  federatedBroadcast takes a server value to the clients, federatedValue places a constant.`;
+}
+
+function placementsIn(type: Type): readonly string[] {
+  if (type.kind === 'federated') return [type.placement.toUpperCase()];
+  if (type.kind !== 'struct') return [];
+  return [...new Set(type.elements.flatMap((element) => placementsIn(element.type)))];
 }

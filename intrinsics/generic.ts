@@ -5,6 +5,7 @@
 
 import {
   compactNotation,
+  explainUnfit,
   FederatedTypeError,
   type FunctionType,
   isAverageCompatible,
@@ -40,7 +41,7 @@ function requireNumeric(type: Type, fits: (type: Type) => boolean): void {
   const given = compactNotation(type);
   throw new FederatedTypeError(
     'type.sum_incompatible',
-    `Generic arithmetic takes unplaced numbers of known shape (a division, floats), or structs of them.\n  given:    ${given}`,
+    `Generic arithmetic takes unplaced numbers of known shape (a division, floats), or structs of them.\n${explainUnfit(type, fits)}`,
     { expected: 'numbers', given },
   );
 }

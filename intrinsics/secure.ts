@@ -10,6 +10,7 @@ import {
   type AtClients,
   type AtServer,
   compactNotation,
+  explainUnfit,
   FederatedTypeError,
   type FunctionType,
   federated,
@@ -164,7 +165,7 @@ function requireSecureSum(type: FunctionType): void {
   if (!isSecureSumCompatible(member)) {
     throw new FederatedTypeError(
       'type.secure_sum_incompatible',
-      `A secure sum takes integers of known shape, or structs of them; floats must be clipped and quantised first.\n  expected: integer tensors\n  given:    ${compactNotation(member)}`,
+      `A secure sum takes integers of known shape, or structs of them; floats must be clipped and quantised first.\n  expected: integer tensors\n${explainUnfit(member, isSecureSumCompatible)}`,
       { expected: 'integer tensors', given: compactNotation(member) },
     );
   }

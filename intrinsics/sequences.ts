@@ -17,13 +17,14 @@ import { currentTrace } from '../computations/trace.ts';
 import {
   type ArgumentOf,
   compactNotation,
+  explainUnfit,
   type FederatedType,
   FederatedTypeError,
   type FunctionType,
   federated,
   func,
-  isAssignable,
   isSumCompatible,
+  requireAssignable,
   type SequenceType,
   sequence,
   type Type,
@@ -57,6 +58,11 @@ export function sequenceMap<E extends Type, R extends Type, P extends Placement>
 export function sequenceMap(fn: unknown, value: unknown): Operand<Type> {
   const source = toSequence(value, 'The second argument of sequenceMap');
   const mapper = toFunction(fn, [source.element], 'The first argument of sequenceMap');
+  requireAssignable(
+    mapper.type.parameter ?? source.element,
+    source.element,
+    'The element given to the first argument of sequenceMap',
+  );
   return overSequence(source, [], ([elements]) =>
     intrinsicCall(SEQUENCE_MAP, [mapper.node, elements], sequence(mapper.type.result)),
   );
@@ -79,8 +85,8 @@ export function sequenceReduce<U extends Type, E extends Type, V extends Type, P
 export function sequenceReduce(value: unknown, zero: unknown, step: unknown): Operand<Type> {
   const source = toSequence(value, 'The first argument of sequenceReduce');
   const fold = toFunction(step, [source.element], 'The third argument of sequenceReduce');
-  const [state] = fold.type.parameter?.kind === 'struct' ? fold.type.parameter.elements : [];
-  if (state === undefined || !isAssignable(state.type, fold.type.result)) {
+  const [state, taken] = fold.type.parameter?.kind === 'struct' ? fold.type.parameter.elements : [];
+  if (state === undefined || taken === undefined) {
     const given = compactNotation(fold.type);
     throw new FederatedTypeError(
       'type.not_assignable',
@@ -88,6 +94,9 @@ export function sequenceReduce(value: unknown, zero: unknown, step: unknown): Op
       { expected: '(<U,T> -> U)', given },
     );
   }
+  const what = 'the third argument of sequenceReduce';
+  requireAssignable(taken.type, source.element, `The element given to ${what}`);
+  requireAssignable(state.type, fold.type.result, `The state returned by ${what}`);
   const start = toBlock(zero, 'The second argument of sequenceReduce', state.type);
   const reduce = (elements: BuildingBlock, first: BuildingBlock): BuildingBlock =>
     intrinsicCall(SEQUENCE_REDUCE, [elements, first, fold.node], state.type);
@@ -179,14 +188,14 @@ function overSequence(
 function requireSummable(type: Type): void {
   const [argument] = argumentTypes(type as FunctionType);
   if (argument?.kind === 'sequence' && isSumCompatible(argument.element)) return;
-  const given = String(argument);
+  const shown =
+    argument?.kind === 'sequence'
+      ? explainUnfit(argument.element, isSumCompatible)
+      : `  given:    ${String(argument)}`;
   throw new FederatedTypeError(
     'type.sum_incompatible',
-    `A sum takes numbers of known shape, or structs of them.\n  given:    ${given}`,
-    {
-      expected: 'T* of numbers',
-      given,
-    },
+    `A sum takes numbers of known shape, or structs of them.\n${shown}`,
+    { expected: 'T* of numbers', given: String(argument) },
   );
 }
 

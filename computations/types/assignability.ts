@@ -4,6 +4,7 @@
  */
 
 import { compactNotation } from './compact.ts';
+import { explainDifference } from './difference.ts';
 import { FederatedTypeError } from './errors.ts';
 import type { FunctionType, Shape, StructType, TensorType, Type } from './types.ts';
 
@@ -81,16 +82,15 @@ export function isIdentical(a: Type, b: Type): boolean {
 /**
  * Throws unless `source` may be used where `target` is expected.
  * @param what names the value in the message, e.g. `argument 1 of federated_mean`.
- * @throws FederatedTypeError `type.not_assignable` with both compact types.
+ * @throws FederatedTypeError `type.not_assignable` with both compact types, the first place where
+ *   they differ, and where the user's code made the call.
  */
 export function requireAssignable(target: Type, source: Type, what: string): void {
   if (isAssignable(target, source)) return;
-  const expected = compactNotation(target);
-  const given = compactNotation(source);
   throw new FederatedTypeError(
     'type.not_assignable',
-    `${what} has a type that does not fit.\n  expected: ${expected}\n  given:    ${given}${hint(target, source)}`,
-    { expected, given },
+    `${what} has a type that does not fit.\n${explainDifference(target, source)}`,
+    { expected: compactNotation(target), given: compactNotation(source) },
   );
 }
 
@@ -129,26 +129,4 @@ function isFunctionAssignable(target: FunctionType, source: FunctionType): boole
     if (!isAssignable(source.parameter, target.parameter)) return false;
   }
   return isAssignable(target.result, source.result);
-}
-
-function hint(target: Type, source: Type): string {
-  if (target.kind === 'federated' && source.kind === 'federated') {
-    if (target.placement !== source.placement) {
-      return `\n  The value is placed at ${source.placement.toUpperCase()}; move it first (federatedBroadcast takes a server value to the clients, an aggregation takes client values to the server).`;
-    }
-    if (target.allEqual && !source.allEqual) {
-      return '\n  The clients may hold different values here; an equal value at all clients is expected.';
-    }
-    return hint(target.member, source.member);
-  }
-  if (target.kind === 'tensor' && source.kind === 'tensor' && target.dtype !== source.dtype) {
-    return `\n  There is no silent conversion between dtypes; cast ${source.dtype} to ${target.dtype} in a tensorComputation.`;
-  }
-  if (target.kind !== 'federated' && source.kind === 'federated') {
-    return '\n  A placed value cannot be used as an unplaced one; use federatedMap to compute on it where it is.';
-  }
-  if (target.kind === 'federated') {
-    return '\n  The value has no placement; use federatedValue to place it.';
-  }
-  return '';
 }

@@ -17,6 +17,15 @@ export function compactNotation(type: Type): string {
   return text;
 }
 
+/** The length of the compact notation. Of a part of a type; nothing is kept of it. */
+export function notationLength(type: Type): number {
+  const known = cache.get(type);
+  if (known !== undefined) return known.length;
+  const pieces: string[] = [];
+  write(type, pieces);
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
 /** Like the compact notation, with the elements of each struct on lines of their own. */
 export function formattedNotation(type: Type, indent = ''): string {
   switch (type.kind) {

@@ -6,6 +6,8 @@
 import { isAssignable, isEquivalent, isIdentical } from './assignability.ts';
 import { compactNotation } from './compact.ts';
 import { FederatedTypeError } from './errors.ts';
+import { markedPart } from './marked-notation.ts';
+import { elementStep, type TypePath } from './type-path.ts';
 import { containsType, type Type } from './types.ts';
 
 /**
@@ -40,7 +42,7 @@ export function requireConcreteInstance(
   const matcher = new Matcher(concrete, generic, what);
   if (containsType(concrete, isTypeVariable))
     throw matcher.mismatch('a type variable is left in it');
-  matcher.match(generic, concrete, false);
+  matcher.match(generic, concrete, false, []);
   return matcher.bindings();
 }
 
@@ -49,7 +51,7 @@ class Matcher {
   readonly #generic: Type;
   readonly #what: string;
   readonly #definitions = new Map<string, Type>();
-  readonly #uses: { readonly label: string; readonly type: Type }[] = [];
+  readonly #uses: { readonly label: string; readonly type: Type; readonly path: TypePath }[] = [];
 
   constructor(concrete: Type, generic: Type, what: string) {
     this.#concrete = concrete;
@@ -57,11 +59,15 @@ class Matcher {
     this.#what = what;
   }
 
-  /** @param defining true inside an odd number of function parameters. */
-  match(generic: Type, concrete: Type, defining: boolean): void {
+  /**
+   * @param defining true inside an odd number of function parameters.
+   * @param path leads to `generic` in the signature, and to `concrete` in the given type.
+   */
+  match(generic: Type, concrete: Type, defining: boolean, path: TypePath): void {
     const differ = (aspect: string): FederatedTypeError =>
       this.mismatch(
         `${compactNotation(concrete)} differs from ${compactNotation(generic)} in its ${aspect}`,
+        path,
       );
     switch (generic.kind) {
       case 'struct': {
@@ -73,13 +79,13 @@ class Matcher {
           const fits =
             given !== undefined && (element.name === null || given.name === element.name);
           if (!fits) throw differ('element names');
-          this.match(element.type, given.type, defining);
+          this.match(element.type, given.type, defining, [...path, elementStep(index, given.name)]);
         }
         return;
       }
       case 'sequence':
         if (concrete.kind !== 'sequence') throw differ('kind');
-        this.match(generic.element, concrete.element, defining);
+        this.match(generic.element, concrete.element, defining, [...path, { kind: 'each' }]);
         return;
       case 'function': {
         if (concrete.kind !== 'function') throw differ('kind');
@@ -87,19 +93,22 @@ class Matcher {
           throw differ('parameter');
         }
         if (generic.parameter !== null && concrete.parameter !== null) {
-          this.match(generic.parameter, concrete.parameter, !defining);
+          this.match(generic.parameter, concrete.parameter, !defining, [
+            ...path,
+            { kind: 'parameter' },
+          ]);
         }
-        this.match(generic.result, concrete.result, defining);
+        this.match(generic.result, concrete.result, defining, [...path, { kind: 'result' }]);
         return;
       }
       case 'federated':
         if (concrete.kind !== 'federated') throw differ('kind');
         if (concrete.placement !== generic.placement) throw differ('placement');
         if (concrete.allEqual !== generic.allEqual) throw differ('all_equal');
-        this.match(generic.member, concrete.member, defining);
+        this.match(generic.member, concrete.member, defining, [...path, { kind: 'member' }]);
         return;
       case 'abstract':
-        if (isTypeVariable(generic)) this.#use(generic.label, concrete, defining);
+        if (isTypeVariable(generic)) this.#use(generic.label, concrete, defining, path);
         else if (!isIdentical(generic, concrete)) throw differ('type');
         return;
       case 'tensor':
@@ -110,34 +119,37 @@ class Matcher {
 
   bindings(): ReadonlyMap<string, Type> {
     const bindings = new Map(this.#definitions);
-    for (const { label, type } of this.#uses) {
+    for (const { label, type, path } of this.#uses) {
       const definition = this.#definitions.get(label);
       if (definition === undefined) {
         if (bindings.has(label))
-          throw this.mismatch(`${label} is used twice, but no parameter defines it`);
+          throw this.mismatch(`${label} is used twice, but no parameter defines it`, path);
         bindings.set(label, type);
       } else if (!isAssignable(type, definition)) {
         throw this.mismatch(
           `${label} stands for ${compactNotation(definition)}, which is not assignable to ${compactNotation(type)}`,
+          path,
         );
       }
     }
     return bindings;
   }
 
-  mismatch(reason: string): FederatedTypeError {
-    const expected = compactNotation(this.#generic);
-    const given = compactNotation(this.#concrete);
+  mismatch(reason: string, path: TypePath = []): FederatedTypeError {
+    const lines = [
+      ...markedPart('signature: ', this.#generic, path),
+      ...markedPart('given:     ', this.#concrete, path),
+    ];
     return new FederatedTypeError(
       'type.not_concrete',
-      `${this.#what} has a type that is no instance of its signature: ${reason}.\n  signature: ${expected}\n  given:     ${given}`,
-      { expected, given },
+      `${this.#what} has a type that is no instance of its signature: ${reason}.\n${lines.join('\n')}`,
+      { expected: compactNotation(this.#generic), given: compactNotation(this.#concrete) },
     );
   }
 
-  #use(label: string, type: Type, defining: boolean): void {
+  #use(label: string, type: Type, defining: boolean, path: TypePath): void {
     if (!defining) {
-      this.#uses.push({ label, type });
+      this.#uses.push({ label, type, path });
       return;
     }
     const definition = this.#definitions.get(label);
@@ -146,6 +158,7 @@ class Matcher {
     } else if (!isEquivalent(definition, type)) {
       throw this.mismatch(
         `${label} stands for both ${compactNotation(definition)} and ${compactNotation(type)}`,
+        path,
       );
     }
   }

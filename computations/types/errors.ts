@@ -4,6 +4,8 @@
  * consoles often show nothing else.
  */
 
+import { currentLocation, type SourceLocation } from './error-location.ts';
+
 export interface FedloomErrorOptions {
   readonly cause?: unknown;
 }
@@ -36,8 +38,27 @@ export type TypeErrorCode =
   | 'type.unknown_intrinsic'
   | 'type.unbound_reference';
 
+/**
+ * What the user's code got wrong in a call of this package. The message ends with the file and line
+ * of that call, because the stack begins deep inside the package.
+ */
+export abstract class UsageError<C extends string> extends FedloomError<C> {
+  /** Where the user's code made the call, if that can be told. */
+  readonly location: SourceLocation | null;
+
+  constructor(code: C, message: string, options?: FedloomErrorOptions) {
+    const location = currentLocation();
+    super(
+      code,
+      location === null ? message : `${message}\n  called at ${print(location)}`,
+      options,
+    );
+    this.location = location;
+  }
+}
+
 /** Two types do not fit, or a type cannot be formed. Carries the compact notation of both sides. */
-export class FederatedTypeError extends FedloomError<TypeErrorCode> {
+export class FederatedTypeError extends UsageError<TypeErrorCode> {
   /** Compact notation of what was expected, if the error compares two types. */
   readonly expected: string | undefined;
   /** Compact notation of what was given, if the error compares two types. */
@@ -62,7 +83,7 @@ export type ValueErrorCode =
   | 'value.wrong_structure';
 
 /** Data handed to a computation does not fit the type of its parameter. */
-export class ValueError extends FedloomError<ValueErrorCode> {}
+export class ValueError extends UsageError<ValueErrorCode> {}
 
 export type TraceErrorCode =
   | 'trace.value_dependent'
@@ -177,4 +198,9 @@ export class ProtocolAbortError extends FedloomError<ProtocolAbortErrorCode> {
     this.reason = options.reason;
     this.offender = options.offender;
   }
+}
+
+// The form that editors and terminals open on a click.
+function print({ file, line, column }: SourceLocation): string {
+  return `${file}:${line}:${column}`;
 }

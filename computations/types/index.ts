@@ -4,6 +4,7 @@ export * from './assignability.ts';
 export * from './compact.ts';
 export * from './concrete.ts';
 export * from './convert.ts';
+export * from './difference.ts';
 export * from './dtypes.ts';
 export * from './errors.ts';
 export * from './infer.ts';

@@ -1,6 +1,8 @@
 /** @file Which types the aggregations accept: sums, means, minima and secure sums. */
 
 import { type DType, isFloatDType, isIntegerDType, isNumericDType } from './dtypes.ts';
+import { markedPart } from './marked-notation.ts';
+import { elementStep, type TypePath } from './type-path.ts';
 import type { TensorType, Type } from './types.ts';
 
 /** Numeric tensors of known shape, and structs and placed values of them. */
@@ -21,6 +23,16 @@ export function isOrderCompatible(type: Type): boolean {
 /** Integer tensors of known shape, and structs and placed values of them; an empty struct passes. */
 export function isSecureSumCompatible(type: Type): boolean {
   return leavesMatch(type, (leaf) => isIntegerDType(leaf.dtype) && hasStaticShape(leaf));
+}
+
+/**
+ * The line that shows a type which does not fit a predicate of this file, and marks its first part
+ * that does not.
+ */
+export function explainUnfit(type: Type, fits: (type: Type) => boolean): string {
+  const path = firstUnfit(type, fits, []);
+  const shown = markedPart('given:    ', type, path);
+  return (path.length === 0 ? shown.slice(0, 1) : shown).join('\n');
 }
 
 /** True if every dimension of the tensor is known. */
@@ -50,6 +62,16 @@ export function tensorLeaves(type: Type): readonly TensorType[] {
 /** The dtypes that occur in a type, for messages. */
 export function dtypesOf(type: Type): readonly DType[] {
   return [...new Set(tensorLeaves(type).map((leaf) => leaf.dtype))];
+}
+
+function firstUnfit(type: Type, fits: (type: Type) => boolean, path: TypePath): TypePath {
+  if (type.kind === 'federated')
+    return firstUnfit(type.member, fits, [...path, { kind: 'member' }]);
+  if (type.kind !== 'struct') return path;
+  const index = type.elements.findIndex((element) => !fits(element.type));
+  const element = type.elements[index];
+  if (element === undefined) return path;
+  return firstUnfit(element.type, fits, [...path, elementStep(index, element.name)]);
 }
 
 function leavesMatch(type: Type, predicate: (leaf: TensorType) => boolean): boolean {

@@ -214,7 +214,7 @@ describe('misuse from JavaScript shows both types', () => {
       [atClients(int32())],
       (x) => federatedMap(halve as never, x),
       'type.not_assignable',
-      /expected: float32\n.*given: +int32/,
+      /expected: float32\n.*\n.*given: +int32/,
     ],
     [
       'map without a function',
@@ -263,7 +263,7 @@ describe('misuse from JavaScript shows both types', () => {
           keep,
         ),
       'type.not_assignable',
-      /<U,T> -> U/,
+      /The state returned by accumulate.*\n.*expected: int32/,
     ],
     [
       'secure sum of floats',
