@@ -10,7 +10,8 @@ import {
   type Type,
 } from '../computations/types/index.ts';
 import { isBlock } from './blocks.ts';
-import type { Executor, ExecutorInput } from './executor.ts';
+import type { Executor, ExecutorInput, RequestOptions } from './executor.ts';
+import { interruptible } from './interruption.ts';
 import { LayerExecutor } from './tree-executor.ts';
 import type { TargetNode, ValueNode } from './value-tree.ts';
 
@@ -32,24 +33,30 @@ export class DataExecutor extends LayerExecutor {
     this.#source = source;
   }
 
-  protected override async embed(value: ExecutorInput, type: Type): Promise<ValueNode> {
-    if (!isBlock(value) || value.kind !== 'data') return this.embedInTarget(value, type);
-    const found = await this.#source.resolve(value.uri, value.type);
+  protected override async embed(
+    value: ExecutorInput,
+    type: Type,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    if (!isBlock(value) || value.kind !== 'data') return this.embedInTarget(value, type, options);
+    const finding = Promise.resolve(this.#source.resolve(value.uri, value.type));
+    const found = await interruptible(finding, options.signal);
     if (found === null) {
       throw new ExecutionError(
         'execution.unsupported_value',
         `The data source of this executor has no data named '${value.uri}'.`,
       );
     }
-    return this.embedInTarget(found, value.type);
+    return this.embedInTarget(found, value.type, options);
   }
 
   protected override apply(
     fn: ValueNode,
     argument: ValueNode | null,
     _type: FunctionType,
+    options: RequestOptions,
   ): Promise<TargetNode> {
-    return this.applyInTarget(fn, argument);
+    return this.applyInTarget(fn, argument, options);
   }
 
   protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {

@@ -9,14 +9,15 @@ import {
   type MaterializedValue,
   type Type,
 } from '../computations/types/index.ts';
-import type { Executor, ExecutorValue } from './executor.ts';
+import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
+import { breathe, interruptibleElements } from './interruption.ts';
 import type { TargetNode } from './value-tree.ts';
 
 export interface ElementSource {
   /** The elements as values of the target, one after the other; the consumer disposes each. */
-  values(): AsyncIterable<ExecutorValue>;
+  values(options: RequestOptions): AsyncIterable<ExecutorValue>;
   /** All elements as data. */
-  toArray(): Promise<readonly MaterializedValue[]>;
+  toArray(options: RequestOptions): Promise<readonly MaterializedValue[]>;
   /** Called when nobody holds the sequence any more. */
   free(): void;
 }
@@ -39,20 +40,26 @@ export class DataSourceElements implements ElementSource {
     this.#elements = elements;
   }
 
-  async *values(): AsyncGenerator<ExecutorValue> {
-    for await (const element of this.#open()) {
-      yield await this.#target.createValue(element, this.#type);
+  async *values(options: RequestOptions): AsyncGenerator<ExecutorValue> {
+    for await (const element of interruptibleElements(this.#open(), options.signal)) {
+      yield await this.#target.createValue(element, this.#type, options);
+      await breathe();
     }
   }
 
-  async toArray(): Promise<readonly MaterializedValue[]> {
+  async toArray({ signal }: RequestOptions): Promise<readonly MaterializedValue[]> {
     if (Array.isArray(this.#elements)) return this.#elements;
     const elements: MaterializedValue[] = [];
-    for await (const element of this.#open()) elements.push(element);
+    for await (const element of interruptibleElements(this.#open(), signal)) {
+      elements.push(element);
+      await breathe();
+    }
     return elements;
   }
 
-  free(): void {}
+  free(): void {
+    if (this.#elements instanceof OwnedElements) this.#elements.release();
+  }
 
   #open(): Iterable<MaterializedValue> | AsyncIterable<MaterializedValue> {
     if (this.#consumed) {
@@ -64,6 +71,12 @@ export class DataSourceElements implements ElementSource {
     this.#consumed = !Array.isArray(this.#elements);
     return this.#elements;
   }
+}
+
+/** Elements that belong to the sequence made of them: it says when nobody needs them any more. */
+export abstract class OwnedElements implements AsyncIterable<MaterializedValue> {
+  abstract [Symbol.asyncIterator](): AsyncIterator<MaterializedValue>;
+  abstract release(): void;
 }
 
 /** The elements of another source, each through a function of the target. */
@@ -84,11 +97,11 @@ export class MappedElements implements ElementSource {
     this.#hold = hold;
   }
 
-  async *values(): AsyncGenerator<ExecutorValue> {
-    for await (const element of this.#source.values()) {
+  async *values(options: RequestOptions): AsyncGenerator<ExecutorValue> {
+    for await (const element of this.#source.values(options)) {
       let mapped: ExecutorValue;
       try {
-        mapped = await this.#target.createCall(this.#fn.handle, element);
+        mapped = await this.#target.createCall(this.#fn.handle, element, options);
       } finally {
         element[Symbol.dispose]();
       }
@@ -96,11 +109,11 @@ export class MappedElements implements ElementSource {
     }
   }
 
-  async toArray(): Promise<readonly MaterializedValue[]> {
+  async toArray(options: RequestOptions): Promise<readonly MaterializedValue[]> {
     const elements: MaterializedValue[] = [];
-    for await (const element of this.values()) {
+    for await (const element of this.values(options)) {
       try {
-        elements.push(await element.compute());
+        elements.push(await element.compute(options));
       } finally {
         element[Symbol.dispose]();
       }

@@ -6,9 +6,24 @@
 
 import type { BuildingBlock } from '../computations/building-blocks.ts';
 import type { MaterializedValue, Type } from '../computations/types/index.ts';
+import type { ProgressListener } from './progress.ts';
 
 /** What `createValue` takes: a piece of syntax, or data. Types tell them apart by their kinds. */
 export type ExecutorInput = BuildingBlock | MaterializedValue;
+
+/**
+ * What comes along with a request. An executor passes it on with whatever it asks of others for the
+ * sake of this request.
+ */
+export interface RequestOptions {
+  /**
+   * Interrupts the request: it stops at its next step, rejects with the signal's reason, and leaves
+   * nothing behind. Other requests go on.
+   */
+  readonly signal?: AbortSignal;
+  /** Told of the progress of the request. */
+  readonly onProgress?: ProgressListener;
+}
 
 /**
  * A handle on a value that lives in an executor. Whoever made it owns it and disposes it, once.
@@ -21,7 +36,7 @@ export interface ExecutorValue extends Disposable {
    * @throws ExecutionError `execution.unsupported_value` for a function, and `execution.released`
    *   after disposal.
    */
-  compute(): Promise<MaterializedValue>;
+  compute(options?: RequestOptions): Promise<MaterializedValue>;
 }
 
 export interface Executor {
@@ -29,9 +44,13 @@ export interface Executor {
    * Puts a value into the executor.
    * @param type its type; data must have been checked against it.
    */
-  createValue(value: ExecutorInput, type: Type): Promise<ExecutorValue>;
+  createValue(value: ExecutorInput, type: Type, options?: RequestOptions): Promise<ExecutorValue>;
   /** Calls a function of this executor on a value of this executor, or on none. */
-  createCall(fn: ExecutorValue, argument?: ExecutorValue): Promise<ExecutorValue>;
+  createCall(
+    fn: ExecutorValue,
+    argument?: ExecutorValue,
+    options?: RequestOptions,
+  ): Promise<ExecutorValue>;
   /** Makes a struct of values of this executor. */
   createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue>;
   /** Selects one element of a struct of this executor, by index. */

@@ -7,7 +7,7 @@
 
 import type { FunctionType } from '../computations/types/index.ts';
 import { readInOrder } from './client-work.ts';
-import type { Executor, ExecutorValue } from './executor.ts';
+import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
 import { FederatedNode } from './federated-node.ts';
 import {
   asFunction,
@@ -20,7 +20,7 @@ import {
 import { TargetNode, type ValueNode } from './value-tree.ts';
 
 export async function aggregate(
-  { server, site, lower }: Federation,
+  { server, site, options, lower }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -35,14 +35,14 @@ export async function aggregate(
   let lastAtServer: ExecutorValue | null = null;
   try {
     total = await lower(zero);
-    for await (const term of readInOrder(source.members, site, URI)) {
-      const arrived = await server.createValue(term, source.placed.member);
-      const next = await accumulateOne(server, stepAtServer, total, arrived);
+    for await (const term of readInOrder(source.members, site, URI, options)) {
+      const arrived = await server.createValue(term, source.placed.member, options);
+      const next = await accumulateOne(server, stepAtServer, total, arrived, options);
       total.release();
       total = next;
     }
     lastAtServer = await sendFunction(last, server);
-    const result = await server.createCall(lastAtServer, total.handle);
+    const result = await server.createCall(lastAtServer, total.handle, options);
     return new FederatedNode(placedResult(type, URI), { members: [result] });
   } finally {
     stepAtServer[Symbol.dispose]();
@@ -59,6 +59,7 @@ async function accumulateOne(
   step: ExecutorValue,
   total: TargetNode,
   term: ExecutorValue,
+  options: RequestOptions,
 ): Promise<TargetNode> {
   let pair: ExecutorValue;
   try {
@@ -70,7 +71,7 @@ async function accumulateOne(
     term[Symbol.dispose]();
   }
   try {
-    return new TargetNode(await server.createCall(step, pair));
+    return new TargetNode(await server.createCall(step, pair, options));
   } finally {
     pair[Symbol.dispose]();
   }

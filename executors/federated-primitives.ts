@@ -5,7 +5,7 @@
 
 import type { FunctionType, MaterializedValue } from '../computations/types/index.ts';
 import { atEachChild, type WorkGate } from './client-work.ts';
-import type { Executor, ExecutorValue } from './executor.ts';
+import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
 import { aggregate } from './federated-aggregate.ts';
 import { FederatedNode } from './federated-node.ts';
 import { secureSelect, select } from './federated-select.ts';
@@ -20,6 +20,7 @@ import {
   placedResult,
   sendFunction,
 } from './federation.ts';
+import { breathe } from './interruption.ts';
 import { StructNode, type ValueNode } from './value-tree.ts';
 
 export const PRIMITIVES: ReadonlyMap<string, Primitive> = new Map<string, Primitive>([
@@ -39,7 +40,7 @@ export const PRIMITIVES: ReadonlyMap<string, Primitive> = new Map<string, Primit
 ]);
 
 async function mapAtClients(
-  { clients, site }: Federation,
+  { clients, site, options }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -47,43 +48,43 @@ async function mapAtClients(
   const [fn, value] = asStruct(argument, uri).elements;
   const mapper = asFunction(fn, uri);
   const { members } = asPlaced(value, 'clients', uri);
-  const results = await atEachChild(clients, site, uri, (client, index, gate) =>
-    callAt(client, mapper, members[index], gate),
+  const results = await atEachChild(clients, site, uri, options, (client, index, gate) =>
+    callAt(client, mapper, members[index], options, gate),
   );
   return new FederatedNode(placedResult(type, uri), { members: results });
 }
 
 async function evaluateAtClients(
-  { clients, site }: Federation,
+  { clients, site, options }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_eval_at_clients';
   const fn = asFunction(argument, uri);
-  const results = await atEachChild(clients, site, uri, (client, _index, gate) =>
-    callAt(client, fn, undefined, gate),
+  const results = await atEachChild(clients, site, uri, options, (client, _index, gate) =>
+    callAt(client, fn, undefined, options, gate),
   );
   return new FederatedNode(placedResult(type, uri), { members: results });
 }
 
 async function applyAtServer(
-  { server }: Federation,
+  { server, options }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_apply';
   const [fn, value] = asStruct(argument, uri).elements;
-  const result = await callAt(server, asFunction(fn, uri), atServer(value, uri));
+  const result = await callAt(server, asFunction(fn, uri), atServer(value, uri), options);
   return new FederatedNode(placedResult(type, uri), { members: [result] });
 }
 
 async function evaluateAtServer(
-  { server }: Federation,
+  { server, options }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_eval_at_server';
-  const result = await callAt(server, asFunction(argument, uri), undefined);
+  const result = await callAt(server, asFunction(argument, uri), undefined, options);
   return new FederatedNode(placedResult(type, uri), { members: [result] });
 }
 
@@ -93,7 +94,7 @@ async function broadcast(
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_broadcast';
-  const value = await atServer(argument, uri).compute();
+  const value = await atServer(argument, uri).compute(federation.options);
   return sendToClients(federation, value, type, uri);
 }
 
@@ -105,7 +106,12 @@ async function valueAtClients(
   const uri = 'federated_value_at_clients';
   const lowered = await federation.lower(argument);
   try {
-    return await sendToClients(federation, await lowered.handle.compute(), type, uri);
+    return await sendToClients(
+      federation,
+      await lowered.handle.compute(federation.options),
+      type,
+      uri,
+    );
   } finally {
     lowered.release();
   }
@@ -125,13 +131,13 @@ async function valueAtServer(
 }
 
 async function zipAtClients(
-  { clients, site }: Federation,
+  { clients, site, options }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_zip_at_clients';
   const source = zipSource(asStruct(argument, uri), 'clients', uri);
-  const members = await atEachChild(clients, site, uri, (client, index) =>
+  const members = await atEachChild(clients, site, uri, options, (client, index) =>
     zipAt(client, source, index),
   );
   return new FederatedNode(placedResult(type, uri), { members });
@@ -152,26 +158,28 @@ async function callAt(
   executor: Executor,
   fn: FunctionNode,
   argument: ExecutorValue | undefined,
+  options: RequestOptions,
   gate?: WorkGate,
 ): Promise<ExecutorValue> {
   const callee = await sendFunction(fn, executor);
   try {
+    await breathe();
     gate?.pass();
-    return await executor.createCall(callee, argument);
+    return await executor.createCall(callee, argument, options);
   } finally {
     callee[Symbol.dispose]();
   }
 }
 
 async function sendToClients(
-  { clients, site }: Federation,
+  { clients, site, options }: Federation,
   common: MaterializedValue,
   type: FunctionType,
   uri: string,
 ): Promise<ValueNode> {
   const placed = placedResult(type, uri);
-  const members = await atEachChild(clients, site, uri, (client) =>
-    client.createValue(common, placed.member),
+  const members = await atEachChild(clients, site, uri, options, (client) =>
+    client.createValue(common, placed.member, options),
   );
   return new FederatedNode(placed, { members, common });
 }

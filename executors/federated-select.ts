@@ -16,7 +16,7 @@ import {
   type Type,
 } from '../computations/types/index.ts';
 import { atEachChild, gatherFromEach, type WorkGate } from './client-work.ts';
-import type { Executor, ExecutorValue } from './executor.ts';
+import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
 import { FederatedNode } from './federated-node.ts';
 import {
   asFunction,
@@ -28,47 +28,52 @@ import {
   placedResult,
   sendFunction,
 } from './federation.ts';
+import { breathe } from './interruption.ts';
 import { selectByKeysType } from './sequence.ts';
 import type { ValueNode } from './value-tree.ts';
 
 export async function select(
-  { clients, server, site }: Federation,
+  { clients, server, site, options }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_select';
-  const request = await readRequest(argument, uri);
-  const keysOfClients = await gatherFromEach(request.keys.members, site, uri, keysOf);
+  const request = await readRequest(argument, uri, options);
+  const keysOfClients = await gatherFromEach(request.keys.members, site, uri, options, (member) =>
+    keysOf(member, options),
+  );
   for (const [client, keys] of keysOfClients.entries()) {
     requireKeys(keys, request.maxKey, site.first + client);
   }
   const distinct = [...new Set(keysOfClients.flatMap((keys) => [...keys]))];
-  const rows = await computeRows(server, request, distinct);
-  const results = await atEachChild(clients, site, uri, (client, index) => {
+  const rows = await computeRows(server, request, distinct, options);
+  const sendRows = (client: Executor, index: number): Promise<ExecutorValue> => {
     const elements = Array.from(keysOfClients[index] ?? [], (key) => rowOf(rows, key));
-    return client.createValue({ kind: 'sequence', elements }, sequence(request.rowType));
-  });
+    return client.createValue({ kind: 'sequence', elements }, sequence(request.rowType), options);
+  };
+  const results = await atEachChild(clients, site, uri, options, sendRows);
   return new FederatedNode(placedResult(type, uri), { members: results });
 }
 
 export async function secureSelect(
-  { clients, server, site }: Federation,
+  { clients, server, site, options }: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_secure_select';
-  const request = await readRequest(argument, uri);
-  const all = Array.from({ length: Math.max(0, request.maxKey + 1) }, (_, key) => key);
-  const rows = await computeRows(server, request, all);
+  const request = await readRequest(argument, uri, options);
+  const all = keysUpTo(request.maxKey);
+  const rows = await computeRows(server, request, all, options);
   const elements = all.map((key) => rowOf(rows, key));
-  const results = await atEachChild(clients, site, uri, (client, index, gate) =>
+  const results = await atEachChild(clients, site, uri, options, (client, index, gate) =>
     pickAtClient(client, request, index, elements, gate),
   );
   return new FederatedNode(placedResult(type, uri), { members: results });
 }
 
-interface SelectRequest {
-  readonly keys: FederatedNode;
+/** What the server cuts rows from, and how. */
+export interface RowRequest {
+  /** The largest key. */
   readonly maxKey: number;
   /** The value at the server that rows are cut from. */
   readonly source: ExecutorValue;
@@ -76,25 +81,46 @@ interface SelectRequest {
   readonly rowType: Type;
 }
 
-async function readRequest(argument: ValueNode, uri: string): Promise<SelectRequest> {
-  const [keyNode, maxKeyNode, sourceNode, sliceNode] = asStruct(argument, uri).elements;
+interface SelectRequest extends RowRequest {
+  readonly keys: FederatedNode;
+}
+
+async function readRequest(
+  argument: ValueNode,
+  uri: string,
+  options: RequestOptions,
+): Promise<SelectRequest> {
+  const keys = asPlaced(asStruct(argument, uri).elements[0], 'clients', uri);
+  return { keys, ...(await readRowRequest(argument, uri, options)) };
+}
+
+/** The part of the argument that the server has. */
+export async function readRowRequest(
+  argument: ValueNode,
+  uri: string,
+  options: RequestOptions = {},
+): Promise<RowRequest> {
+  const [, maxKeyNode, sourceNode, sliceNode] = asStruct(argument, uri).elements;
   const slice = asFunction(sliceNode, uri);
   const source = atServer(sourceNode, uri);
-  const keys = asPlaced(keyNode, 'clients', uri);
-  const maxKey = await atServer(maxKeyNode, uri).compute();
+  const maxKey = await atServer(maxKeyNode, uri).compute(options);
   if (maxKey.kind !== 'tensor' || slice.type.kind !== 'function') {
     throw new TypeError(`${uri} takes a scalar as the largest key, and a function.`);
   }
-  return { keys, maxKey: Number(maxKey.scalar()), source, slice, rowType: slice.type.result };
+  return { maxKey: Number(maxKey.scalar()), source, slice, rowType: slice.type.result };
 }
 
-async function keysOf(member: ExecutorValue): Promise<readonly number[]> {
-  const keys = await member.compute();
+async function keysOf(member: ExecutorValue, options: RequestOptions): Promise<readonly number[]> {
+  return toKeys(await member.compute(options));
+}
+
+export function toKeys(keys: MaterializedValue): readonly number[] {
   if (keys.kind !== 'tensor') throw new TypeError(`Keys are int32[N]; got a ${keys.kind}.`);
   return Array.from(keys.data, Number);
 }
 
-function requireKeys(keys: readonly number[], maxKey: number, client: number): void {
+/** @throws ExecutionError `execution.key_out_of_range` */
+export function requireKeys(keys: readonly number[], maxKey: number, client: number): void {
   const wrong = keys.find((key) => key < 0 || key > maxKey);
   if (wrong === undefined) return;
   throw new ExecutionError(
@@ -103,16 +129,24 @@ function requireKeys(keys: readonly number[], maxKey: number, client: number): v
   );
 }
 
+export function keysUpTo(maxKey: number): readonly number[] {
+  return Array.from({ length: Math.max(0, maxKey + 1) }, (_, key) => key);
+}
+
 /** The row of each key, as data; each is computed once, at the server. */
-async function computeRows(
+export async function computeRows(
   server: Executor,
-  { source, slice }: SelectRequest,
+  { source, slice }: RowRequest,
   keys: readonly number[],
+  options: RequestOptions = {},
 ): Promise<ReadonlyMap<number, MaterializedValue>> {
   const rows = new Map<number, MaterializedValue>();
   const callee = await sendFunction(slice, server);
   try {
-    for (const key of keys) rows.set(key, await computeRow(server, callee, source, key));
+    for (const key of keys) {
+      rows.set(key, await computeRow(server, callee, source, key, options));
+      await breathe();
+    }
   } finally {
     callee[Symbol.dispose]();
   }
@@ -124,14 +158,15 @@ async function computeRow(
   slice: ExecutorValue,
   source: ExecutorValue,
   key: number,
+  options: RequestOptions,
 ): Promise<MaterializedValue> {
   using atKey = await server.createValue(new TensorValue('int32', [], Int32Array.of(key)), KEY);
   using argument = await server.createStruct([
     { name: null, value: source },
     { name: null, value: atKey },
   ]);
-  using row = await server.createCall(slice, argument);
-  return await row.compute();
+  using row = await server.createCall(slice, argument, options);
+  return await row.compute(options);
 }
 
 const KEY = int32();
@@ -143,10 +178,11 @@ async function pickAtClient(
   elements: readonly MaterializedValue[],
   gate: WorkGate,
 ): Promise<ExecutorValue> {
+  const { options } = gate;
   const own = keys.members[index];
   if (own === undefined) throw new RangeError(`No keys for client ${index}.`);
   const type = selectByKeysType(keys.placed.member, rowType);
-  using rows = await client.createValue({ kind: 'sequence', elements }, sequence(rowType));
+  using rows = await client.createValue({ kind: 'sequence', elements }, sequence(rowType), options);
   gate.pass();
   using argument = await client.createStruct([
     { name: null, value: own },
@@ -154,10 +190,13 @@ async function pickAtClient(
   ]);
   using pick = await client.createValue(intrinsic('select_by_keys', type), type);
   gate.pass();
-  return await client.createCall(pick, argument);
+  return await client.createCall(pick, argument, options);
 }
 
-function rowOf(rows: ReadonlyMap<number, MaterializedValue>, key: number): MaterializedValue {
+export function rowOf(
+  rows: ReadonlyMap<number, MaterializedValue>,
+  key: number,
+): MaterializedValue {
   const row = rows.get(key);
   if (row === undefined) throw new RangeError(`No row was computed for the key ${key}.`);
   return row;

@@ -13,7 +13,7 @@ import {
   type PlacementUri,
 } from '../computations/types/index.ts';
 import { atEachChild, gatherFromEach, type Site } from './client-work.ts';
-import type { Executor, ExecutorValue } from './executor.ts';
+import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
 import { FederatedNode } from './federated-node.ts';
 import { PRIMITIVES } from './federated-primitives.ts';
 import type { Federation } from './federation.ts';
@@ -45,7 +45,7 @@ export interface FederatingChildren {
  */
 export class FederatingExecutor extends PlacedLayerExecutor {
   readonly #children: ReadonlyMap<string, readonly Executor[]>;
-  readonly #federation: Federation;
+  readonly #federation: Omit<Federation, 'options'>;
 
   constructor({ server, clients, roles = {}, firstClient = 0 }: FederatingChildren) {
     super(server);
@@ -89,11 +89,16 @@ export class FederatingExecutor extends PlacedLayerExecutor {
   protected override primitive(uri: string): BoundPrimitive | null {
     const primitive = PRIMITIVES.get(uri);
     if (primitive === undefined) return null;
-    return (argument, type) => primitive(this.#federation, argument, type);
+    return (argument, type, options) => primitive({ ...this.#federation, options }, argument, type);
   }
 
-  protected override read(node: ValueNode): MaterializedValue | Promise<MaterializedValue> {
-    return node instanceof FederatedNode ? this.#readMembers(node) : super.read(node);
+  protected override read(
+    node: ValueNode,
+    options: RequestOptions,
+  ): MaterializedValue | Promise<MaterializedValue> {
+    return node instanceof FederatedNode
+      ? this.#readMembers(node, options)
+      : super.read(node, options);
   }
 
   protected override shutDown(): Promise<void> {
@@ -103,22 +108,23 @@ export class FederatingExecutor extends PlacedLayerExecutor {
   protected override async embedMembers(
     values: readonly MaterializedValue[],
     type: FederatedType,
+    options: RequestOptions,
   ): Promise<FederatedNode> {
     const children = this.children(type.placement);
     const site = this.#site(type.placement);
     const what = 'receiving its data';
     if (!type.allEqual) {
       requireCount(values.length, children.length, type, 'members');
-      const members = await atEachChild(children, site, what, (child, index) =>
-        child.createValue(values[index] as MaterializedValue, type.member),
+      const members = await atEachChild(children, site, what, options, (child, i) =>
+        child.createValue(values[i] as MaterializedValue, type.member, options),
       );
       return new FederatedNode(type, { members });
     }
     requireCount(values.length, 1, type, 'members');
     const [given] = values as readonly [MaterializedValue];
-    const common = isReadAgain(given) ? given : await readAgain(given);
-    const members = await atEachChild(children, site, what, (child) =>
-      child.createValue(common, type.member),
+    const common = isReadAgain(given) ? given : await readAgain(given, options.signal);
+    const members = await atEachChild(children, site, what, options, (child) =>
+      child.createValue(common, type.member, options),
     );
     return new FederatedNode(type, { members, common });
   }
@@ -126,29 +132,34 @@ export class FederatingExecutor extends PlacedLayerExecutor {
   protected override async embedNamedData(
     block: Data,
     type: FederatedType,
+    options: RequestOptions,
   ): Promise<FederatedNode> {
     const atChild: BuildingBlock = { ...block, type: type.member };
     const members = await atEachChild(
       this.children(type.placement),
       this.#site(type.placement),
       `finding the data '${block.uri}'`,
-      (child) => child.createValue(atChild, type.member),
+      options,
+      (child) => child.createValue(atChild, type.member, options),
     );
     return new FederatedNode(type, { members });
   }
 
-  async #readMembers({ placed, common, members }: FederatedNode): Promise<MaterializedValue> {
+  async #readMembers(
+    { placed, common, members }: FederatedNode,
+    options: RequestOptions,
+  ): Promise<MaterializedValue> {
     if (!placed.allEqual) {
       const site = this.#site(placed.placement);
-      const values = await gatherFromEach(members, site, 'sending its result', (member) =>
-        member.compute(),
+      const values = await gatherFromEach(members, site, 'sending its result', options, (member) =>
+        member.compute(options),
       );
       return { kind: 'federated', members: values };
     }
     if (common !== null) return { kind: 'federated', members: [common] };
     const [first] = members;
     if (first === undefined) throw nobodyHolds(placed);
-    return { kind: 'federated', members: [await first.compute()] };
+    return { kind: 'federated', members: [await first.compute(options)] };
   }
 
   #site(placement: PlacementUri): Site {

@@ -10,13 +10,16 @@ import {
   type Type,
 } from '../computations/types/index.ts';
 import type { Site } from './client-work.ts';
-import type { Executor, ExecutorValue } from './executor.ts';
+import { ComposedNode } from './composed-node.ts';
+import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
 import { FederatedNode } from './federated-node.ts';
 import { StructNode, type TargetNode, ValueNode } from './value-tree.ts';
 
 export interface Federation {
   readonly server: Executor;
   readonly clients: readonly Executor[];
+  /** What came with the request for which the intrinsic runs. */
+  readonly options: RequestOptions;
   /** How messages call the clients. */
   readonly site: Site;
   /** Brings an unplaced value to the server's executor. */
@@ -65,6 +68,12 @@ export function asPlaced(
 ): FederatedNode {
   if (node instanceof FederatedNode && node.placed.placement === placement) return node;
   throw wrongArgument(uri, `a value at ${placement.toUpperCase()}`, node?.type);
+}
+
+/** A value at the clients of a tree. */
+export function asComposed(node: ValueNode | undefined, uri: string): ComposedNode {
+  if (node instanceof ComposedNode) return node;
+  throw wrongArgument(uri, 'a value at CLIENTS', node?.type);
 }
 
 /** The only member of a value at the server; it belongs to the value. */

@@ -1,6 +1,7 @@
 /** @file Values as data that several places need: one-shot sequences in them are read into arrays. */
 
 import type { MaterializedValue } from '../computations/types/index.ts';
+import { breathe, interruptibleElements } from './interruption.ts';
 
 /** True if the value can be read any number of times. */
 export function isReadAgain(value: MaterializedValue): boolean {
@@ -16,20 +17,36 @@ export function isReadAgain(value: MaterializedValue): boolean {
   }
 }
 
-/** The same value, with every sequence in an array. */
-export async function readAgain(value: MaterializedValue): Promise<MaterializedValue> {
+/**
+ * The same value, with every sequence in an array.
+ * @throws the signal's reason, if it is aborted before all is read
+ */
+export async function readAgain(
+  value: MaterializedValue,
+  signal?: AbortSignal,
+): Promise<MaterializedValue> {
   if (isReadAgain(value)) return value;
   switch (value.kind) {
     case 'sequence': {
       const elements: MaterializedValue[] = [];
-      for await (const element of value.elements) elements.push(element);
+      for await (const element of interruptibleElements(value.elements, signal)) {
+        elements.push(element);
+        await breathe();
+      }
       return { kind: 'sequence', elements };
     }
     case 'struct':
-      return { kind: 'struct', elements: await Promise.all(value.elements.map(readAgain)) };
+      return { kind: 'struct', elements: await readAll(value.elements, signal) };
     case 'federated':
-      return { kind: 'federated', members: await Promise.all(value.members.map(readAgain)) };
+      return { kind: 'federated', members: await readAll(value.members, signal) };
     default:
       return value;
   }
+}
+
+function readAll(
+  values: readonly MaterializedValue[],
+  signal: AbortSignal | undefined,
+): Promise<MaterializedValue[]> {
+  return Promise.all(values.map((value) => readAgain(value, signal)));
 }

@@ -14,7 +14,8 @@ import {
   type Type,
 } from '../computations/types/index.ts';
 import { isBlock } from './blocks.ts';
-import type { Executor, ExecutorInput } from './executor.ts';
+import type { Executor, ExecutorInput, RequestOptions } from './executor.ts';
+import { interruptible } from './interruption.ts';
 import { linearReuse, type OpaqueValue } from './opaque.ts';
 import { isData, type Operator, type OperatorValue } from './operator.ts';
 import { LayerExecutor } from './tree-executor.ts';
@@ -47,7 +48,11 @@ export class OperatorExecutor extends LayerExecutor {
     this.#random = options.random ?? cryptographicBytes;
   }
 
-  protected override embed(value: ExecutorInput, type: Type): ValueNode | Promise<ValueNode> {
+  protected override embed(
+    value: ExecutorInput,
+    type: Type,
+    options: RequestOptions,
+  ): ValueNode | Promise<ValueNode> {
     if (isBlock(value) && value.kind === 'intrinsic' && value.type.kind === 'function') {
       const operator = this.#operators.get(value.uri);
       if (operator !== undefined) {
@@ -55,30 +60,40 @@ export class OperatorExecutor extends LayerExecutor {
         return new OperatorNode(value.type, operator);
       }
     }
-    return this.embedInTarget(value, type);
+    return this.embedInTarget(value, type, options);
   }
 
   protected override async apply(
     fn: ValueNode,
     argument: ValueNode | null,
     type: FunctionType,
+    options: RequestOptions,
   ): Promise<ValueNode> {
-    if (!(fn instanceof OperatorNode)) return this.applyInTarget(fn, argument);
+    if (!(fn instanceof OperatorNode)) return this.applyInTarget(fn, argument, options);
     const { operator } = fn;
     if (argument !== null && type.parameter !== null) {
       requireAssignable(type.parameter, argument.type, `The argument of ${operator.uri}`);
     }
-    const given = argument === null ? null : await this.#gather(argument);
+    const given = argument === null ? null : await this.#gather(argument, options);
     this.requireOpen();
+    // A linear state that would be spent for nothing is better kept.
+    options.signal?.throwIfAborted();
     // Nothing is awaited between these lines: of two concurrent calls only one gets a linear state.
     if (given !== null) spendLinear(operator, given);
-    const result = await operator.run(given, { type, random: this.#random });
+    const result = await interruptible(
+      Promise.resolve(operator.run(given, { type, random: this.#random })),
+      options.signal,
+      (late) => this.#discard(late),
+    );
     return this.#scatter(result, type.result, operator);
   }
 
-  protected override read(node: ValueNode): MaterializedValue | Promise<MaterializedValue> {
+  protected override read(
+    node: ValueNode,
+    options: RequestOptions,
+  ): MaterializedValue | Promise<MaterializedValue> {
     if (node instanceof OpaqueNode) throw staysHere(node.type);
-    return super.read(node);
+    return super.read(node, options);
   }
 
   protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {
@@ -95,18 +110,30 @@ export class OperatorExecutor extends LayerExecutor {
   }
 
   /** The argument of an operator: data read from the target, opaque values as they are. */
-  async #gather(node: ValueNode): Promise<OperatorValue> {
+  async #gather(node: ValueNode, options: RequestOptions): Promise<OperatorValue> {
     if (node instanceof OpaqueNode) return node.value;
     if (node instanceof StructNode) {
-      const elements = await Promise.all(node.elements.map((element) => this.#gather(element)));
+      const elements = await Promise.all(
+        node.elements.map((element) => this.#gather(element, options)),
+      );
       return { kind: 'struct', elements };
     }
-    const value = await this.readNode(node);
+    const value = await this.readNode(node, options);
     if (value.kind !== 'federated') return value as OperatorValue;
     throw new ExecutionError(
       'execution.unsupported_value',
       `An operator takes no placed value (${compactNotation(node.type)}).`,
     );
+  }
+
+  /** Frees the opaque values of a result that nobody waits for, but none that somebody holds. */
+  #discard(value: OperatorValue): void {
+    if (value.kind === 'opaque') {
+      this.#opaque.add(value);
+      this.#opaque.remove(value);
+    } else if (value.kind === 'struct') {
+      for (const element of value.elements) this.#discard(element);
+    }
   }
 
   /** The result of an operator: data goes to the target, opaque values stay. */

@@ -20,14 +20,18 @@ import {
   UnsupportedAggregationError,
 } from '../computations/types/index.ts';
 import { isBlock } from './blocks.ts';
-import type { ExecutorInput, ExecutorValue } from './executor.ts';
+import type { ExecutorInput, ExecutorValue, RequestOptions } from './executor.ts';
 import { FunctionNode } from './federation.ts';
 import type { PlacedExecutor } from './placed-executor.ts';
 import { LayerExecutor } from './tree-executor.ts';
 import { releaseAll, StructNode, type TargetNode, ValueNode } from './value-tree.ts';
 
 /** An intrinsic of one executor: its argument stays held meanwhile, the caller gets the result. */
-export type BoundPrimitive = (argument: ValueNode, type: FunctionType) => Promise<ValueNode>;
+export type BoundPrimitive = (
+  argument: ValueNode,
+  type: FunctionType,
+  options: RequestOptions,
+) => Promise<ValueNode>;
 
 /** Its target is the executor of the server. */
 export abstract class PlacedLayerExecutor extends LayerExecutor implements PlacedExecutor {
@@ -41,25 +45,38 @@ export abstract class PlacedLayerExecutor extends LayerExecutor implements Place
   protected abstract embedMembers(
     values: readonly MaterializedValue[],
     type: FederatedType,
+    options: RequestOptions,
   ): Promise<ValueNode>;
   /** Named data at a placement: each participant finds its own. */
-  protected abstract embedNamedData(block: Data, type: FederatedType): Promise<ValueNode>;
+  protected abstract embedNamedData(
+    block: Data,
+    type: FederatedType,
+    options: RequestOptions,
+  ): Promise<ValueNode>;
 
-  protected override embed(value: ExecutorInput, type: Type): ValueNode | Promise<ValueNode> {
-    return isBlock(value) ? this.#embedBlock(value) : this.#embedData(value, type);
+  protected override embed(
+    value: ExecutorInput,
+    type: Type,
+    options: RequestOptions,
+  ): ValueNode | Promise<ValueNode> {
+    return isBlock(value)
+      ? this.#embedBlock(value, options)
+      : this.#embedData(value, type, options);
   }
 
   protected override async apply(
     fn: ValueNode,
     argument: ValueNode | null,
     type: FunctionType,
+    options: RequestOptions,
   ): Promise<ValueNode> {
-    if (!(fn instanceof PrimitiveNode)) return this.applyInTarget(fn, argument);
+    if (!(fn instanceof PrimitiveNode)) return this.applyInTarget(fn, argument, options);
     if (argument === null || type.parameter === null) {
       throw new FederatedTypeError('type.arity', `${fn.uri} takes an argument; got none.`);
     }
     requireAssignable(type.parameter, argument.type, `The argument of ${fn.uri}`);
-    return fn.primitive(argument, type);
+    options.onProgress?.({ kind: 'intrinsic', uri: fn.uri });
+    return fn.primitive(argument, type, options);
   }
 
   protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {
@@ -73,25 +90,29 @@ export abstract class PlacedLayerExecutor extends LayerExecutor implements Place
     );
   }
 
-  #embedBlock(block: BuildingBlock): ValueNode | Promise<ValueNode> {
+  #embedBlock(block: BuildingBlock, options: RequestOptions): ValueNode | Promise<ValueNode> {
     switch (block.kind) {
       case 'intrinsic':
         return this.#embedIntrinsic(block);
       case 'literal':
-        return this.#embedData(block.value, block.type);
+        return this.#embedData(block.value, block.type, options);
       case 'lambda':
       case 'compiled':
         return new FunctionNode(block);
       case 'data':
-        if (block.type.kind === 'federated') return this.embedNamedData(block, block.type);
-        return this.embedInTarget(block, block.type);
+        if (block.type.kind === 'federated') {
+          return this.embedNamedData(block, block.type, options);
+        }
+        return this.embedInTarget(block, block.type, options);
       case 'placement':
         throw new ExecutionError(
           'execution.unsupported_value',
           `A placement (${block.uri}) is no value that can be executed.`,
         );
       default:
-        if (!containsType(block.type, isFederated)) return this.embedInTarget(block, block.type);
+        if (!containsType(block.type, isFederated)) {
+          return this.embedInTarget(block, block.type, options);
+        }
         throw new ExecutionError(
           'execution.unsupported_value',
           `The executor of placed values does not take a ${block.kind} block; put a ReferenceResolvingExecutor around it.`,
@@ -121,13 +142,17 @@ export abstract class PlacedLayerExecutor extends LayerExecutor implements Place
     return new FunctionNode(block);
   }
 
-  #embedData(value: MaterializedValue, type: Type): ValueNode | Promise<ValueNode> {
-    if (!containsType(type, isFederated)) return this.embedInTarget(value, type);
+  #embedData(
+    value: MaterializedValue,
+    type: Type,
+    options: RequestOptions,
+  ): ValueNode | Promise<ValueNode> {
+    if (!containsType(type, isFederated)) return this.embedInTarget(value, type, options);
     if (type.kind === 'federated' && value.kind === 'federated') {
-      return this.embedMembers(value.members, type);
+      return this.embedMembers(value.members, type, options);
     }
     if (type.kind === 'struct' && value.kind === 'struct') {
-      return this.#embedStruct(value.elements, type);
+      return this.#embedStruct(value.elements, type, options);
     }
     throw new ExecutionError(
       'execution.unsupported_value',
@@ -135,7 +160,11 @@ export abstract class PlacedLayerExecutor extends LayerExecutor implements Place
     );
   }
 
-  async #embedStruct(values: readonly MaterializedValue[], type: StructType): Promise<ValueNode> {
+  async #embedStruct(
+    values: readonly MaterializedValue[],
+    type: StructType,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
     const nodes: ValueNode[] = [];
     try {
       for (const [index, element] of type.elements.entries()) {
@@ -146,7 +175,7 @@ export abstract class PlacedLayerExecutor extends LayerExecutor implements Place
             `A struct of ${values.length} was given where ${compactNotation(type)} is due.`,
           );
         }
-        nodes.push(await this.#embedData(value, element.type));
+        nodes.push(await this.#embedData(value, element.type, options));
       }
     } catch (error) {
       releaseAll(nodes);

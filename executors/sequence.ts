@@ -18,7 +18,7 @@ import {
 } from '../computations/types/index.ts';
 import { isBlock } from './blocks.ts';
 import { DataSourceElements, type ElementSource, MappedElements } from './element-source.ts';
-import type { Executor, ExecutorInput, ExecutorValue } from './executor.ts';
+import type { Executor, ExecutorInput, ExecutorValue, RequestOptions } from './executor.ts';
 import { LayerExecutor } from './tree-executor.ts';
 import { StructNode, TargetNode, ValueNode } from './value-tree.ts';
 
@@ -37,7 +37,11 @@ export class SequenceExecutor extends LayerExecutor {
     super(target);
   }
 
-  protected override embed(value: ExecutorInput, type: Type): ValueNode | Promise<ValueNode> {
+  protected override embed(
+    value: ExecutorInput,
+    type: Type,
+    options: RequestOptions,
+  ): ValueNode | Promise<ValueNode> {
     if (!isBlock(value)) return this.#embedData(value, type);
     if (value.kind === 'intrinsic') {
       const operation = OPERATIONS.get(value.uri);
@@ -46,24 +50,28 @@ export class SequenceExecutor extends LayerExecutor {
       }
     }
     if (value.kind === 'literal') return this.#embedData(value.value, value.type);
-    return this.embedInTarget(value, type);
+    return this.embedInTarget(value, type, options);
   }
 
   protected override async apply(
     fn: ValueNode,
     argument: ValueNode | null,
     type: FunctionType,
+    options: RequestOptions,
   ): Promise<ValueNode> {
-    if (!(fn instanceof OperationNode)) return this.applyInTarget(fn, argument);
+    if (!(fn instanceof OperationNode)) return this.applyInTarget(fn, argument, options);
     if (argument === null || type.parameter === null) throw refuseArgument(fn.uri, null);
     requireAssignable(type.parameter, argument.type, `The argument of ${fn.uri}`);
     if (!(argument instanceof StructNode)) throw refuseArgument(fn.uri, argument.type);
-    return fn.operation(this.#tools, argument.elements, type);
+    return fn.operation({ ...this.#tools, options }, argument.elements, type);
   }
 
-  protected override read(node: ValueNode): MaterializedValue | Promise<MaterializedValue> {
-    if (!(node instanceof SequenceNode)) return super.read(node);
-    return node.source.toArray().then((elements) => ({ kind: 'sequence', elements }));
+  protected override read(
+    node: ValueNode,
+    options: RequestOptions,
+  ): MaterializedValue | Promise<MaterializedValue> {
+    if (!(node instanceof SequenceNode)) return super.read(node, options);
+    return node.source.toArray(options).then((elements) => ({ kind: 'sequence', elements }));
   }
 
   protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {
@@ -75,7 +83,7 @@ export class SequenceExecutor extends LayerExecutor {
     );
   }
 
-  readonly #tools: SequenceTools = {
+  readonly #tools: Omit<SequenceTools, 'options'> = {
     target: this.target,
     lower: async (node) => this.lower(node),
   };
@@ -146,6 +154,7 @@ class OperationNode extends ValueNode {
 
 interface SequenceTools {
   readonly target: Executor;
+  readonly options: RequestOptions;
   lower(node: ValueNode): Promise<TargetNode>;
 }
 
@@ -186,7 +195,7 @@ async function sequenceReduce(
   let state: TargetNode | null = null;
   try {
     state = await tools.lower(zero);
-    for await (const element of source.source.values()) {
+    for await (const element of source.source.values(tools.options)) {
       const next = await reduceStep(tools, step, state, element);
       state.release();
       state = next;
@@ -200,7 +209,7 @@ async function sequenceReduce(
 
 /** One step; disposes the element, not the state. */
 async function reduceStep(
-  { target }: SequenceTools,
+  { target, options }: SequenceTools,
   step: TargetNode,
   state: TargetNode,
   element: ExecutorValue,
@@ -215,7 +224,7 @@ async function reduceStep(
     element[Symbol.dispose]();
   }
   try {
-    return new TargetNode(await target.createCall(step.handle, pair));
+    return new TargetNode(await target.createCall(step.handle, pair, options));
   } finally {
     pair[Symbol.dispose]();
   }
@@ -235,11 +244,11 @@ async function selectByKeys(
   }
   const lowered = await tools.lower(keyNode);
   try {
-    const keys = await lowered.handle.compute();
+    const keys = await lowered.handle.compute(tools.options);
     if (keys.kind !== 'tensor' || keys.dtype !== 'int32') {
       throw refuseArgument('select_by_keys', type);
     }
-    const rows = await rowNode.source.toArray();
+    const rows = await rowNode.source.toArray(tools.options);
     const indices: Iterable<unknown> = keys.data;
     const picked = Array.from(indices, (key) => rowAt(rows, Number(key)));
     return new SequenceNode(

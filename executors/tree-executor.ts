@@ -13,7 +13,13 @@ import {
   type MaterializedValue,
   type Type,
 } from '../computations/types/index.ts';
-import type { Executor, ExecutorInput, ExecutorValue, StructElementValue } from './executor.ts';
+import type {
+  Executor,
+  ExecutorInput,
+  ExecutorValue,
+  RequestOptions,
+  StructElementValue,
+} from './executor.ts';
 import {
   NodeHandle,
   nodeOf,
@@ -26,13 +32,23 @@ import {
 export abstract class TreeExecutor implements Executor {
   #closing: Promise<void> | null = null;
 
-  async createValue(value: ExecutorInput, type: Type): Promise<ExecutorValue> {
+  async createValue(
+    value: ExecutorInput,
+    type: Type,
+    options: RequestOptions = {},
+  ): Promise<ExecutorValue> {
     this.requireOpen();
-    return new NodeHandle(this, await this.embed(value, type));
+    options.signal?.throwIfAborted();
+    return new NodeHandle(this, await this.embed(value, type, options));
   }
 
-  async createCall(fn: ExecutorValue, argument?: ExecutorValue): Promise<ExecutorValue> {
+  async createCall(
+    fn: ExecutorValue,
+    argument?: ExecutorValue,
+    options: RequestOptions = {},
+  ): Promise<ExecutorValue> {
     this.requireOpen();
+    options.signal?.throwIfAborted();
     const callee = nodeOf(fn, this);
     const given = argument === undefined ? null : nodeOf(argument, this);
     const type = requireFunction(callee.type, given?.type ?? null);
@@ -40,7 +56,7 @@ export abstract class TreeExecutor implements Executor {
     callee.retain();
     given?.retain();
     try {
-      return new NodeHandle(this, await this.apply(callee, given, type));
+      return new NodeHandle(this, await this.apply(callee, given, type, options));
     } finally {
       callee.release();
       given?.release();
@@ -70,26 +86,37 @@ export abstract class TreeExecutor implements Executor {
   }
 
   /** The content of a node as data. */
-  readNode(node: ValueNode): MaterializedValue | Promise<MaterializedValue> {
+  readNode(
+    node: ValueNode,
+    options: RequestOptions,
+  ): MaterializedValue | Promise<MaterializedValue> {
     if (node.type.kind === 'function') {
       throw new ExecutionError(
         'execution.unsupported_value',
         `A function has no content to compute (${compactNotation(node.type)}); call it, and compute the result.`,
       );
     }
-    return node instanceof StructNode ? this.#readStruct(node) : this.read(node);
+    return node instanceof StructNode ? this.#readStruct(node, options) : this.read(node, options);
   }
 
   /** Puts a value in; the caller gets the hold on the node. */
-  protected abstract embed(value: ExecutorInput, type: Type): ValueNode | Promise<ValueNode>;
+  protected abstract embed(
+    value: ExecutorInput,
+    type: Type,
+    options: RequestOptions,
+  ): ValueNode | Promise<ValueNode>;
   /** Calls a function whose type and arity were checked; the arguments stay held meanwhile. */
   protected abstract apply(
     fn: ValueNode,
     argument: ValueNode | null,
     type: FunctionType,
+    options: RequestOptions,
   ): ValueNode | Promise<ValueNode>;
   /** Reads a node that is neither a struct node nor a function. */
-  protected abstract read(node: ValueNode): MaterializedValue | Promise<MaterializedValue>;
+  protected abstract read(
+    node: ValueNode,
+    options: RequestOptions,
+  ): MaterializedValue | Promise<MaterializedValue>;
   /** Selects from a node that is of struct type, but no struct node. */
   protected abstract selectFrom(node: ValueNode, index: number): Promise<ValueNode>;
   /** Frees everything; called once. */
@@ -114,8 +141,10 @@ export abstract class TreeExecutor implements Executor {
     }
   }
 
-  async #readStruct(node: StructNode): Promise<MaterializedValue> {
-    const elements = await Promise.all(node.elements.map((element) => this.readNode(element)));
+  async #readStruct(node: StructNode, options: RequestOptions): Promise<MaterializedValue> {
+    const elements = await Promise.all(
+      node.elements.map((element) => this.readNode(element, options)),
+    );
     return { kind: 'struct', elements };
   }
 }
@@ -142,13 +171,19 @@ export abstract class LayerExecutor extends TreeExecutor {
   protected abstract lowerOwn(node: ValueNode): Promise<TargetNode>;
 
   /** Calls a function of the target. */
-  protected async applyInTarget(fn: ValueNode, argument: ValueNode | null): Promise<TargetNode> {
+  protected async applyInTarget(
+    fn: ValueNode,
+    argument: ValueNode | null,
+    options: RequestOptions,
+  ): Promise<TargetNode> {
     const callee = await this.lower(fn);
     try {
-      if (argument === null) return new TargetNode(await this.target.createCall(callee.handle));
+      if (argument === null) {
+        return new TargetNode(await this.target.createCall(callee.handle, undefined, options));
+      }
       const given = await this.lower(argument);
       try {
-        return new TargetNode(await this.target.createCall(callee.handle, given.handle));
+        return new TargetNode(await this.target.createCall(callee.handle, given.handle, options));
       } finally {
         given.release();
       }
@@ -157,12 +192,19 @@ export abstract class LayerExecutor extends TreeExecutor {
     }
   }
 
-  protected async embedInTarget(value: ExecutorInput, type: Type): Promise<TargetNode> {
-    return new TargetNode(await this.target.createValue(value, type));
+  protected async embedInTarget(
+    value: ExecutorInput,
+    type: Type,
+    options?: RequestOptions,
+  ): Promise<TargetNode> {
+    return new TargetNode(await this.target.createValue(value, type, options));
   }
 
-  protected override read(node: ValueNode): MaterializedValue | Promise<MaterializedValue> {
-    if (node instanceof TargetNode) return node.handle.compute();
+  protected override read(
+    node: ValueNode,
+    options: RequestOptions,
+  ): MaterializedValue | Promise<MaterializedValue> {
+    if (node instanceof TargetNode) return node.handle.compute(options);
     throw new ExecutionError(
       'execution.unsupported_value',
       `A value of type ${compactNotation(node.type)} cannot be read.`,

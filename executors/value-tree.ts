@@ -12,7 +12,7 @@ import {
   structOf,
   type Type,
 } from '../computations/types/index.ts';
-import type { Executor, ExecutorValue } from './executor.ts';
+import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
 
 /** A value inside an executor. Whoever creates or retains a node releases it, once. */
 export abstract class ValueNode {
@@ -78,7 +78,10 @@ export class StructNode extends ValueNode {
 
 /** Reads a node of the executor that a handle belongs to. */
 export interface NodeReader {
-  readNode(node: ValueNode): MaterializedValue | Promise<MaterializedValue>;
+  readNode(
+    node: ValueNode,
+    options: RequestOptions,
+  ): MaterializedValue | Promise<MaterializedValue>;
 }
 
 /** A handle on a node. The handle holds the node until it is disposed. */
@@ -94,10 +97,11 @@ export class NodeHandle implements ExecutorValue {
     this.#node = node;
   }
 
-  async compute(): Promise<MaterializedValue> {
+  async compute(options: RequestOptions = {}): Promise<MaterializedValue> {
+    options.signal?.throwIfAborted();
     const node = this.node().retain();
     try {
-      return await this.#owner.readNode(node);
+      return await this.#owner.readNode(node, options);
     } finally {
       node.release();
     }
