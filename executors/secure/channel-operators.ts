@@ -18,7 +18,7 @@ import { type MessageCodec, messageCodec } from '../../protocols/wire/message-co
 import { opaqueKind } from '../opaque.ts';
 import { type Operator, operatorStruct } from '../operator.ts';
 import { defineOperator } from './define-operator.ts';
-import { decoded, faultError } from './faults.ts';
+import { decoded, faultError, protocolError } from './faults.ts';
 import { BYTES, bytesValue } from './participant.ts';
 
 /** How messages from one placement to another travel. */
@@ -30,8 +30,14 @@ export type ChannelKind = 'sealed' | 'plaintext';
  */
 export type ChannelGrid = { readonly [channel: `${string}->${string}`]: ChannelKind };
 
-/** The key pair with which a party opens what is sealed for it. */
-export const channelKeys = opaqueKind<X25519KeyPair>('channel_keys');
+/** The key pair with which a party opens what is sealed for it, and what it was used for. */
+export interface HeldChannelKeys {
+  readonly keys: X25519KeyPair;
+  /** By session, in hexadecimal: the one use for which its messages are opened. */
+  readonly sessions: Map<string, symbol>;
+}
+
+export const channelKeys = opaqueKind<HeldChannelKeys>('channel_keys');
 
 /** Type of what `channel_key_pair` returns: the keys, and the public one as bytes. */
 export const CHANNEL_KEY_PAIR = structOf([
@@ -41,14 +47,20 @@ export const CHANNEL_KEY_PAIR = structOf([
 
 /** `channel_key_pair`: makes the keys of a receiving party, or takes the ones it was given. */
 export function channelKeyOperator(injected?: X25519KeyPair): Operator {
+  // The same keys have one record of their uses, however often they are asked for.
+  const given =
+    injected === undefined ? undefined : { keys: injected, sessions: new Map<string, symbol>() };
   return defineOperator({
     uri: 'channel_key_pair',
     signature: '( -> <channel_keys,uint8[?]>)',
     purity: 'random',
     run: async (_args, { random }) => {
-      const keys = injected ?? (await generateRecipientKeys(random as Rng));
-      const erase = injected === undefined ? () => keys.secretKey.erase() : undefined;
-      return operatorStruct(channelKeys.wrap(keys, erase), bytesValue(keys.publicKey));
+      if (given !== undefined) {
+        return operatorStruct(channelKeys.wrap(given), bytesValue(given.keys.publicKey));
+      }
+      const keys = await generateRecipientKeys(random as Rng);
+      const held = channelKeys.wrap({ keys, sessions: new Map() }, () => keys.secretKey.erase());
+      return operatorStruct(held, bytesValue(keys.publicKey));
     },
   });
 }
@@ -59,16 +71,22 @@ export interface Route {
   readonly to: string;
 }
 
-/** Bytes for `to`, which only the holder of its keys can open, and only as from `from` in `session`. */
+/**
+ * Bytes for `to`, which only the holder of its keys can open, and only as from `from` in `session`.
+ * @throws ProtocolAbortError if the recipient's key is none.
+ */
 export async function sealFor(
   route: Route,
   recipientPublicKey: Uint8Array,
   plaintext: Uint8Array,
   rng: Rng,
 ): Promise<Uint8Array> {
-  return envelopeCodec.encode(
-    await sendingChannel(route, { recipientPublicKey, rng }).seal(plaintext),
-  );
+  try {
+    const sealed = await sendingChannel(route, { recipientPublicKey, rng }).seal(plaintext);
+    return envelopeCodec.encode(sealed);
+  } catch (error) {
+    throw protocolError('seal', error);
+  }
 }
 
 /**

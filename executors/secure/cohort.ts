@@ -1,9 +1,15 @@
 /**
- * @file One stage of a protocol at every client at once. A client that fails or does not answer in
- * time ends the stage, and the error says who it was and why; nothing that the others made is kept.
+ * @file One stage of a protocol at every client at once, or at one role. A party that fails or does
+ * not answer in time ends the stage, and the error says who it was and why; nothing that the others
+ * made is kept.
  */
 
-import { ExecutionError, ProtocolAbortError } from '../../computations/types/index.ts';
+import {
+  ExecutionError,
+  ProtocolAbortError,
+  type ProtocolAbortErrorCode,
+  ValueError,
+} from '../../computations/types/index.ts';
 import type { Participant } from './protocol.ts';
 
 /** Long enough for a slow client with a large vector, short enough to notice that one is gone. */
@@ -12,8 +18,28 @@ export const DEFAULT_TIMEOUT_MS = 60_000;
 export interface StageOptions {
   /** Names the stage in errors. */
   readonly stage: string;
-  /** How long to wait for the slowest client. */
+  /** How long to wait for the slowest party. */
   readonly timeoutMs: number;
+  /** Says that a party was lost. @default 'protocol.client_lost' */
+  readonly lost?: ProtocolAbortErrorCode;
+}
+
+/**
+ * @throws ValueError `value.out_of_range` for a cohort or a time limit that would check nothing: a
+ *   comparison with NaN is false, and a timer fires at once where its time is no 32-bit integer.
+ */
+export function requireStageLimits(minimumClients: number, timeoutMs: number): void {
+  requireWhole('minimumClients', minimumClients, 1, 2 ** 32 - 1);
+  requireWhole('timeoutMs', timeoutMs, 1, 2 ** 31 - 1);
+}
+
+/** @throws ValueError `value.out_of_range` */
+export function requireWhole(option: string, given: number, least: number, most: number): void {
+  if (Number.isSafeInteger(given) && given >= least && given <= most) return;
+  throw new ValueError(
+    'value.out_of_range',
+    `${option} is a whole number from ${least} to ${most}; got ${given}.`,
+  );
 }
 
 /**
@@ -24,12 +50,21 @@ export interface StageOptions {
  */
 export async function atEveryone<T>(
   parties: readonly Participant[],
-  { stage, timeoutMs }: StageOptions,
+  { stage, timeoutMs, lost = 'protocol.client_lost' }: StageOptions,
   work: (party: Participant, index: number) => Promise<T>,
   discard: (result: T) => void = () => {},
 ): Promise<T[]> {
-  const attempts = parties.map((party, index) => work(party, index));
-  const outcomes = await Promise.allSettled(attempts.map((attempt, i) => withinLimit(attempt, i)));
+  const attempts = parties.map(async (party, index) => work(party, index));
+  const { expired, stop } = countdown(timeoutMs);
+  const outcomes = await Promise.allSettled(
+    attempts.map((attempt, index) =>
+      Promise.race([
+        attempt,
+        expired.then(() => Promise.reject(new StageTimeout(parties[index]?.name ?? '', timeoutMs))),
+      ]),
+    ),
+  );
+  stop();
   const failed = outcomes.findIndex(({ status }) => status === 'rejected');
   if (failed < 0) return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<T>).value);
   // A client that answers after its time is up must not leave anything behind either.
@@ -38,18 +73,43 @@ export async function atEveryone<T>(
     stage,
     parties[failed] as Participant,
     (outcomes[failed] as PromiseRejectedResult).reason,
+    lost,
   );
-
-  function withinLimit(attempt: Promise<T>, index: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new StageTimeout(parties[index]?.name ?? '', timeoutMs)),
-        timeoutMs,
-      );
-      attempt.then(resolve, reject).finally(() => clearTimeout(timer));
-    });
-  }
 }
+
+/** A stage at one party that is no client: the aggregator, the key holder. */
+export async function atRole<T>(
+  party: Participant,
+  options: StageOptions,
+  work: (party: Participant) => Promise<T>,
+  discard?: (result: T) => void,
+): Promise<T> {
+  const [result] = await atEveryone(
+    [party],
+    { lost: 'protocol.aborted', ...options },
+    work,
+    discard,
+  );
+  return result as T;
+}
+
+/**
+ * Time is counted in slices, so that a process which is busy itself (with the work of the clients
+ * in a simulation, for example) does not take answers that lie there already for missing.
+ */
+function countdown(timeoutMs: number): { readonly expired: Promise<void>; stop(): void } {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const expired = new Promise<void>((resolve) => {
+    let left = SLICES;
+    timer = setInterval(() => {
+      left -= 1;
+      if (left === 0) resolve();
+    }, timeoutMs / SLICES);
+  });
+  return { expired, stop: () => clearInterval(timer) };
+}
+
+const SLICES = 8;
 
 class StageTimeout extends Error {
   constructor(name: string, timeoutMs: number) {
@@ -57,7 +117,12 @@ class StageTimeout extends Error {
   }
 }
 
-function stageError(stage: string, { name }: Participant, cause: unknown): Error {
+function stageError(
+  stage: string,
+  { name }: Participant,
+  cause: unknown,
+  lost: ProtocolAbortErrorCode,
+): Error {
   if (cause instanceof ProtocolAbortError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   if (cause instanceof ExecutionError && cause.code === 'execution.secure_sum_range') {
@@ -69,8 +134,8 @@ function stageError(stage: string, { name }: Participant, cause: unknown): Error
   }
   const timeout = cause instanceof StageTimeout;
   return new ProtocolAbortError(
-    timeout ? 'protocol.timeout' : 'protocol.client_lost',
-    `The secure aggregation lost ${name} in stage '${stage}': ${reason}. This protocol needs everyone who began; start again without the client, or use a protocol that survives dropouts. No part of the sum was revealed.`,
+    timeout ? 'protocol.timeout' : lost,
+    `The secure aggregation lost ${name} in stage '${stage}': ${reason}. This protocol needs everyone who began; start again without it, or use a protocol that survives dropouts. No part of the sum was revealed.`,
     { stage, reason: timeout ? 'timeout' : 'lost', offender: name, cause },
   );
 }

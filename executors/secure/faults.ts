@@ -29,6 +29,21 @@ export function decoded<T extends object>(message: T | Fault, offender?: string)
 }
 
 /**
+ * A message counts as from whom it came from, not as from whom it says.
+ * @throws ProtocolAbortError `wrong-sender`
+ */
+export function requireSender(stage: string, named: string, from: string | undefined): void {
+  if (named === from && from !== undefined) return;
+  throw faultError({
+    kind: 'fault',
+    stage,
+    code: 'wrong-sender',
+    message: `a message of "${from}" names "${named}" as its sender`,
+    ...(from === undefined ? {} : { offender: from }),
+  });
+}
+
+/**
  * Runs a step of a protocol that throws where its parameters or keys are wrong.
  * @throws ProtocolAbortError with the code of what it threw as the reason.
  */
@@ -36,15 +51,21 @@ export function requireProtocol<T>(stage: string, step: () => T): T {
   try {
     return step();
   } catch (error) {
-    if (!(error instanceof PaillierError || error instanceof ProtocolError)) throw error;
-    throw faultError({ kind: 'fault', stage, code: error.code, message: error.message });
+    throw protocolError(stage, error);
   }
+}
+
+/** What a step of a protocol threw, as an error of the stack; other errors stay as they are. */
+export function protocolError(stage: string, error: unknown): unknown {
+  if (!(error instanceof PaillierError || error instanceof ProtocolError)) return error;
+  return faultError({ kind: 'fault', stage, code: error.code, message: error.message });
 }
 
 const CODES: { readonly [code: string]: ProtocolAbortErrorCode | undefined } = {
   'missing-clients': 'protocol.client_lost',
   'cohort-too-small': 'protocol.too_few_clients',
   'too-few-inputs': 'protocol.too_few_clients',
+  'weak-modulus': 'protocol.bad_parameters',
   'invalid-parameters': 'protocol.bad_parameters',
   'modulus-too-small': 'protocol.bad_parameters',
   'invalid-plan': 'protocol.bad_parameters',

@@ -16,8 +16,8 @@ import {
   startMaskingServer,
 } from '../../protocols/index.ts';
 import type { ExecutorValue } from '../executor.ts';
-import { atEveryone, DEFAULT_TIMEOUT_MS, type StageOptions } from './cohort.ts';
-import { decoded, requireNoFault } from './faults.ts';
+import { atEveryone, DEFAULT_TIMEOUT_MS, requireStageLimits, type StageOptions } from './cohort.ts';
+import { decoded, requireNoFault, requireSender } from './faults.ts';
 import { maskingOperators, maskingParameters, maskingState } from './masking-operators.ts';
 import { BYTES } from './participant.ts';
 import type {
@@ -49,7 +49,9 @@ export interface MaskingOptions {
  *
  * The server must follow the protocol (honest but curious): it passes the clients' keys on, so one
  * that lies about them can read what it should not. Every client must stay until the end; if one is
- * lost the sum aborts with `protocol.client_lost`.
+ * lost the sum aborts with `protocol.client_lost`. A client whose value is out of range refuses, and
+ * the server learns which client and at which position: with a bound of its choice, one bit of it.
+ * @throws ValueError `value.out_of_range` for options that check nothing.
  */
 export function masking(options: MaskingOptions = {}): SecureAggregation {
   return secureAggregation(maskingProtocol(options));
@@ -60,6 +62,7 @@ export function maskingProtocol({
   minimumClients = 2,
   timeoutMs = DEFAULT_TIMEOUT_MS,
 }: MaskingOptions = {}): SecureAggregationProtocol {
+  requireStageLimits(minimumClients, timeoutMs);
   return {
     name: 'masking',
     roles: [],
@@ -97,6 +100,7 @@ class MaskingSession implements ProtocolSession {
       let roster = new Uint8Array();
       for (const [i, { key }] of states.entries()) {
         const advertised: AdvertisedKey = decoded(advertisedKeyCodec.decode(key), names[i]);
+        requireSender('collect-keys', advertised.client, names[i]);
         const step = requireNoFault(handleAtMaskingServer(server, advertised));
         server = step.state;
         if (step.message !== undefined) roster = Uint8Array.from(rosterCodec.encode(step.message));
@@ -110,6 +114,7 @@ class MaskingSession implements ProtocolSession {
       );
       for (const [i, bytes] of masked.entries()) {
         const input: MaskedInput = decoded(maskedInputCodec.decode(bytes), names[i]);
+        requireSender('collect-inputs', input.client, names[i]);
         server = requireNoFault(handleAtMaskingServer(server, input)).state;
       }
       const { sums, clients: present } = requireNoFault(finishMaskingServer(server));
@@ -131,7 +136,12 @@ class MaskingSession implements ProtocolSession {
         const [state, key] = await client.split(
           await client.call('masking_advertise', [setup], ADVERTISED),
         );
-        return { state: state as ExecutorValue, key: await client.read(key as ExecutorValue) };
+        try {
+          return { state: state as ExecutorValue, key: await client.read(key as ExecutorValue) };
+        } catch (error) {
+          state?.[Symbol.dispose]();
+          throw error;
+        }
       },
       ({ state }) => state[Symbol.dispose](),
     );

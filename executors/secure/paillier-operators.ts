@@ -34,12 +34,20 @@ import { type Operator, operatorStruct } from '../operator.ts';
 import {
   channelKeyOperator,
   channelKeys,
+  type HeldChannelKeys,
   openFrom,
   requirePinnedKey,
   sealFor,
 } from './channel-operators.ts';
 import { bytesOf, defineOperator } from './define-operator.ts';
-import { decoded, faultError, requireNoFault, requireProtocol } from './faults.ts';
+import {
+  decoded,
+  faultError,
+  protocolError,
+  requireNoFault,
+  requireProtocol,
+  requireSender,
+} from './faults.ts';
 import { inputVectors } from './input-vectors.ts';
 import { BYTES, bytesValue } from './participant.ts';
 import type { SecureTerm } from './protocol.ts';
@@ -66,6 +74,8 @@ interface Aggregation {
   readonly state: AggregatorState;
   readonly session: Uint8Array;
   readonly name: string;
+  /** Tells one aggregation from another of the same session. */
+  readonly serial: symbol;
 }
 
 /** What the parties insist on. */
@@ -110,6 +120,16 @@ export function packingPlan(
 
 function keyHolderOperators(policy: PaillierPolicy): readonly Operator[] {
   const { modulusBits, allowInsecureModulus, minimumClients, decrypts } = policy;
+  // One key has one record of the sessions it served, however often it is asked for.
+  let injected: HeldKey | undefined;
+  const holdKey = async (rng: Rng): Promise<HeldKey> => {
+    const options = { modulusBits, allowInsecureModulus, rng };
+    if (policy.privateKey === undefined) {
+      return { key: await generatePaillierKey(options), used: new Set() };
+    }
+    injected ??= { key: importPrivateKey(policy.privateKey, options), used: new Set() };
+    return injected;
+  };
   return [
     defineOperator({
       uri: 'paillier_key_pair',
@@ -117,21 +137,16 @@ function keyHolderOperators(policy: PaillierPolicy): readonly Operator[] {
       purity: 'random',
       run: async ([message], { random }) => {
         const { session } = decoded(roundSetupCodec.decode(bytesOf(message)));
-        const options = { modulusBits, allowInsecureModulus, rng: random as Rng };
-        const key =
-          policy.privateKey === undefined
-            ? await generatePaillierKey(options)
-            : importPrivateKey(policy.privateKey, options);
+        const held = await holdKey(random as Rng).catch((error: unknown) => {
+          throw protocolError('keys', error);
+        });
         const announced = announcedKeyCodec.encode({
           kind: 'announced-key',
           session,
           round: 0,
-          n: key.publicKey.n,
+          n: held.key.publicKey.n,
         });
-        return operatorStruct(
-          paillierPrivateKey.wrap({ key, used: new Set() }),
-          bytesValue(announced),
-        );
+        return operatorStruct(paillierPrivateKey.wrap(held), bytesValue(announced));
       },
     }),
     defineOperator({
@@ -162,10 +177,10 @@ function keyHolderOperators(policy: PaillierPolicy): readonly Operator[] {
           minimumInputs,
         });
         const encrypted = decoded(encryptedSumCodec.decode(bytesOf(sum)));
-        const { message: decrypted } = requireNoFault(
-          decryptAtKeyHolder(state, encrypted, { rng: random as Rng }),
-        );
-        used.add(id);
+        const outcome = decryptAtKeyHolder(state, encrypted, { rng: random as Rng });
+        // A decryption that failed counts too, or faults could be provoked until one leaks.
+        if (state.consumed) used.add(id);
+        const { message: decrypted } = requireNoFault(outcome);
         return bytesValue(decryptedSumCodec.encode(decrypted));
       },
     }),
@@ -208,8 +223,10 @@ function encryptOperator(policy: PaillierPolicy): Operator {
     run: async ([prepared, message, recipient, value], { random }) => {
       const encryptor = paillierEncryptor.unwrap(prepared);
       const { session, name, terms, clients } = decoded(roundSetupCodec.decode(bytesOf(message)));
-      const plan = packingPlan(terms, clients, encryptor.publicKey.modulusBits);
+      requireCohort('encrypt', clients, minimumClients);
+      // Before the plan is made: terms of more values than there are would make a plan of any size.
       const vectors = inputVectors(value, terms);
+      const plan = packingPlan(terms, clients, encryptor.publicKey.modulusBits);
       const setup = { session, round: 0, client: name, plan, encryptor, minimumClients };
       const encrypted = requireNoFault(
         encryptClientInput(setup, { vectors }, { rng: random as Rng }),
@@ -224,7 +241,7 @@ function encryptOperator(policy: PaillierPolicy): Operator {
   });
 }
 
-function aggregatorOperators({ sealed }: PaillierPolicy): readonly Operator[] {
+function aggregatorOperators({ sealed, minimumClients }: PaillierPolicy): readonly Operator[] {
   return [
     defineOperator({
       uri: 'paillier_aggregate',
@@ -233,12 +250,13 @@ function aggregatorOperators({ sealed }: PaillierPolicy): readonly Operator[] {
       run: ([prepared, message]) => {
         const encryptor = paillierEncryptor.unwrap(prepared);
         const { session, name, terms, clients } = decoded(roundSetupCodec.decode(bytesOf(message)));
+        requireCohort('aggregate', clients, minimumClients);
         const plan = packingPlan(terms, clients, encryptor.publicKey.modulusBits);
         const names = Array.from({ length: clients }, (_, i) => clientName(i));
         const state = requireProtocol('aggregate', () =>
           startAggregator({ session, round: 0, plan, clients: names, encryptor }),
         );
-        return paillierAggregate.wrap({ state, session, name });
+        return paillierAggregate.wrap({ state, session, name, serial: Symbol() });
       },
     }),
     defineOperator({
@@ -248,20 +266,11 @@ function aggregatorOperators({ sealed }: PaillierPolicy): readonly Operator[] {
       run: async ([aggregate, keys, sender, message]) => {
         const aggregation = paillierAggregate.unwrap(aggregate);
         const from = new TextDecoder().decode(bytesOf(sender));
-        const { session, name } = aggregation;
         const bytes = sealed
-          ? await openFrom({ session, from, to: name }, channelKeys.unwrap(keys), bytesOf(message))
+          ? await openOnce(channelKeys.unwrap(keys), aggregation, from, bytesOf(message))
           : bytesOf(message);
         const input = decoded(encryptedInputCodec.decode(bytes), from);
-        if (input.client !== from) {
-          throw faultError({
-            kind: 'fault',
-            stage: 'collect-inputs',
-            code: 'wrong-sender',
-            offender: from,
-            message: `a message of "${from}" names "${input.client}" as its sender`,
-          });
-        }
+        requireSender('collect-inputs', input.client, from);
         const { state } = requireNoFault(handleAtAggregator(aggregation.state, input));
         return paillierAggregate.wrap({ ...aggregation, state });
       },
@@ -278,6 +287,40 @@ function aggregatorOperators({ sealed }: PaillierPolicy): readonly Operator[] {
       },
     }),
   ];
+}
+
+/** @throws ProtocolAbortError `cohort-too-small` */
+function requireCohort(stage: string, clients: number, minimumClients: number): void {
+  if (clients >= minimumClients) return;
+  throw faultError({
+    kind: 'fault',
+    stage,
+    code: 'cohort-too-small',
+    message: `a cohort of ${clients} is below this party's minimum of ${minimumClients}`,
+  });
+}
+
+/**
+ * Opens an input, for one aggregation of its session only. A second one could put the same inputs
+ * together with others, and the difference of two sums would tell an input.
+ */
+async function openOnce(
+  { keys, sessions }: HeldChannelKeys,
+  { session, name, serial }: Aggregation,
+  from: string,
+  sealed: Uint8Array,
+): Promise<Uint8Array> {
+  const bytes = await openFrom({ session, from, to: name }, keys, sealed);
+  const id = toHex(session);
+  const known = sessions.get(id) ?? serial;
+  sessions.set(id, known);
+  if (known === serial) return bytes;
+  throw faultError({
+    kind: 'fault',
+    stage: 'collect-inputs',
+    code: 'session-used',
+    message: 'the aggregator opened inputs of this session for another aggregation already',
+  });
 }
 
 /** How participants are named; see `ProtocolParties`. */

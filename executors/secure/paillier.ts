@@ -4,10 +4,14 @@
  * Two arrangements of roles. `keyHolder: 'server'` is that of tf-encrypted's federated-aggregations:
  * the server holds the key, an aggregation service adds ciphertexts that are sealed for it.
  * `keyHolder: 'key_holder'` is that of the RFC: a separate key holder decrypts a sum that the server
- * put a random mask on. In both, nobody sees a client's value unless two parties collude.
+ * put a random mask on. In both, nobody sees a client's value unless two parties collude, as long as
+ * all follow the protocol (honest but curious): ciphertexts carry no proof of whose they are, so an
+ * aggregator that drops or repeats inputs, a server that adds inputs of its own under clients' names
+ * or passes on keys of its own, and a key holder that decrypts wrongly are not found out. Pin keys
+ * (`keys`) against the second; a sum out of its bounds is refused in any case.
  */
 
-import { UnsupportedAggregationError } from '../../computations/types/index.ts';
+import { type Type, UnsupportedAggregationError } from '../../computations/types/index.ts';
 import type { PrivateKeyLike, X25519KeyPair } from '../../protocols/index.ts';
 import {
   announcedKeyCodec,
@@ -19,6 +23,7 @@ import {
   type Encryptor,
   encryptedSumCodec,
   importPublicKey,
+  LEAST_MODULUS_BITS,
   maskEncryptedSum,
   type PackingPlan,
   readDecryptedSum,
@@ -26,8 +31,15 @@ import {
 } from '../../protocols/index.ts';
 import type { ExecutorValue } from '../executor.ts';
 import { CHANNEL_KEY_PAIR, type ChannelGrid } from './channel-operators.ts';
-import { atEveryone, DEFAULT_TIMEOUT_MS } from './cohort.ts';
-import { decoded, requireNoFault, requireProtocol } from './faults.ts';
+import {
+  atEveryone,
+  atRole,
+  DEFAULT_TIMEOUT_MS,
+  requireStageLimits,
+  requireWhole,
+  type StageOptions,
+} from './cohort.ts';
+import { decoded, faultError, requireNoFault, requireProtocol } from './faults.ts';
 import {
   KEY_PAIR,
   packingPlan,
@@ -96,6 +108,7 @@ export interface PaillierOptions {
  * Many values are packed in each ciphertext. The key is made at the first sum of an executor stack
  * (a second or two for 3072 bits) and kept by it.
  * @throws UnsupportedAggregationError for an arrangement in which the server could read values.
+ * @throws ValueError `value.out_of_range` for options that check nothing, or too small a modulus.
  */
 export function paillier(options: PaillierOptions = {}): SecureAggregation {
   return secureAggregation(paillierProtocol(options));
@@ -110,12 +123,15 @@ export function paillierProtocol(options: PaillierOptions = {}): SecureAggregati
     keys = {},
   } = options;
   const { allowInsecureModulus = false, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  requireStageLimits(minimumClients, timeoutMs);
   const sealed =
     aggregator === 'aggregator' && options.channels?.['clients->aggregator'] !== 'plaintext';
   requireSafeRoles(keyHolder, aggregator, sealed);
   const modulusBits =
     options.modulusBits ??
     (keys.paillier === undefined ? DEFAULT_MODULUS_BITS : bitLength(keys.paillier.n));
+  const least = allowInsecureModulus ? QUICK_MODULUS_BITS : LEAST_MODULUS_BITS;
+  requireWhole('modulusBits', modulusBits, least, LARGEST_MODULUS_BITS);
   const policy = { modulusBits, allowInsecureModulus };
   return {
     name: 'paillier',
@@ -180,6 +196,7 @@ class PaillierSession implements ProtocolSession {
       encryptedSumCodec.decode(await this.#aggregate(task, keys, inputs)),
       this.#aggregator.name,
     );
+    this.#requireWholeCohort(encrypted);
     return this.#options.keyHolder === 'server'
       ? this.#decryptOwn(task, keys, plan, encrypted)
       : this.#decryptMasked(task, keys, plan, encrypted);
@@ -201,31 +218,40 @@ class PaillierSession implements ProtocolSession {
 
   async #makeKeys(task: SecureSumTask): Promise<Keys> {
     const setup = encodeSetup(task, this.#parties, this.#keyHolder.name);
-    const pair = await this.#keyHolder.call('paillier_key_pair', [setup], KEY_PAIR);
-    const [privateKey, announcement] = await this.#keyHolder.split(pair);
-    this.#own(privateKey as ExecutorValue);
-    const announced = await this.#keyHolder.read(announcement as ExecutorValue);
-    const channelPair = await this.#aggregator.call('channel_key_pair', [], CHANNEL_KEY_PAIR);
-    const [channel, channelPublic] = await this.#aggregator.split(channelPair);
-    this.#own(channel as ExecutorValue);
-    const channelPublicKey = await this.#aggregator.read(channelPublic as ExecutorValue);
+    const stage = this.#stage('keys');
+    const pairAt =
+      (uri: string, args: readonly Uint8Array[], type: Type) => async (party: Participant) => {
+        const [secret, published] = await party.split(await party.call(uri, args, type));
+        const own = this.#own(secret as ExecutorValue);
+        return { own, published: await party.read(published as ExecutorValue) };
+      };
+    const holder = await atRole(
+      this.#keyHolder,
+      stage,
+      pairAt('paillier_key_pair', [setup], KEY_PAIR),
+    );
+    const channel = await atRole(
+      this.#aggregator,
+      stage,
+      pairAt('channel_key_pair', [], CHANNEL_KEY_PAIR),
+    );
+    const announced = holder.published;
     const prepare = async (party: Participant) =>
       this.#own(await party.call('paillier_prepare', [announced], paillierEncryptor.type));
-    const { policy, timeoutMs } = this.#options;
     const { n } = decoded(announcedKeyCodec.decode(announced), this.#keyHolder.name);
+    const { policy } = this.#options;
     return {
-      privateKey: privateKey as ExecutorValue,
-      channel: channel as ExecutorValue,
-      channelPublicKey,
-      aggregator: await prepare(this.#aggregator),
-      clients: await atEveryone(this.#parties.clients, { stage: 'keys', timeoutMs }, prepare),
+      privateKey: holder.own,
+      channel: channel.own,
+      channelPublicKey: channel.published,
+      aggregator: await atRole(this.#aggregator, stage, prepare),
+      clients: await atEveryone(this.#parties.clients, stage, prepare),
       server: createEncryptor(requireProtocol('keys', () => importPublicKey({ n }, policy))),
     };
   }
 
   #encrypt(task: SecureSumTask, keys: Keys): Promise<Uint8Array[]> {
-    const { timeoutMs } = this.#options;
-    return atEveryone(this.#parties.clients, { stage: 'encrypt', timeoutMs }, (client, i) =>
+    return atEveryone(this.#parties.clients, this.#stage('encrypt'), (client, i) =>
       client.request('paillier_encrypt', [
         keys.clients[i] as ExecutorValue,
         encodeSetup(task, this.#parties, client.name),
@@ -240,22 +266,26 @@ class PaillierSession implements ProtocolSession {
     keys: Keys,
     inputs: readonly Uint8Array[],
   ): Promise<Uint8Array> {
-    const aggregator = this.#aggregator;
-    const setup = encodeSetup(task, this.#parties, aggregator.name);
-    let aggregate = await aggregator.call(
-      'paillier_aggregate',
-      [keys.aggregator, setup],
-      paillierAggregate.type,
-    );
+    const stage = this.#stage('aggregate');
+    const setup = encodeSetup(task, this.#parties, this.#aggregator.name);
+    const step = (uri: string, args: readonly (Uint8Array | ExecutorValue)[]) =>
+      atRole(
+        this.#aggregator,
+        stage,
+        (aggregator) => aggregator.call(uri, args, paillierAggregate.type),
+        (late) => late[Symbol.dispose](),
+      );
+    let aggregate = await step('paillier_aggregate', [keys.aggregator, setup]);
     try {
       for (const [i, input] of inputs.entries()) {
         const sender = new TextEncoder().encode(this.#parties.clients[i]?.name);
-        const args = [aggregate, keys.channel, sender, input];
-        const next = await aggregator.call('paillier_add', args, paillierAggregate.type);
+        const next = await step('paillier_add', [aggregate, keys.channel, sender, input]);
         aggregate[Symbol.dispose]();
         aggregate = next;
       }
-      return await aggregator.request('paillier_finish', [aggregate]);
+      return await atRole(this.#aggregator, stage, (aggregator) =>
+        aggregator.request('paillier_finish', [aggregate]),
+      );
     } finally {
       aggregate[Symbol.dispose]();
     }
@@ -289,12 +319,35 @@ class PaillierSession implements ProtocolSession {
 
   async #requestDecryption(task: SecureSumTask, keys: Keys, sum: EncryptedSum) {
     const setup = encodeSetup(task, this.#parties, this.#keyHolder.name);
-    const bytes = await this.#keyHolder.request('paillier_decrypt', [
-      keys.privateKey,
-      setup,
-      encryptedSumCodec.encode(sum),
-    ]);
+    const bytes = await atRole(this.#keyHolder, this.#stage('decrypt'), (keyHolder) =>
+      keyHolder.request('paillier_decrypt', [
+        keys.privateKey,
+        setup,
+        encryptedSumCodec.encode(sum),
+      ]),
+    );
     return decoded(decryptedSumCodec.decode(bytes), this.#keyHolder.name);
+  }
+
+  /**
+   * The aggregator says whose inputs are in the sum. That it tells the truth cannot be seen from a
+   * ciphertext; that it says so of others, or of some only, can.
+   */
+  #requireWholeCohort({ clients }: EncryptedSum): void {
+    const cohort = this.#parties.clients.map(({ name }) => name);
+    const given = new Set(clients);
+    if (clients.length === cohort.length && cohort.every((name) => given.has(name))) return;
+    throw faultError({
+      kind: 'fault',
+      stage: 'aggregate',
+      code: 'wrong-cohort',
+      offender: this.#aggregator.name,
+      message: `the sum is said to be of ${clients.length} clients, which are not the ${cohort.length} of this cohort`,
+    });
+  }
+
+  #stage(stage: string): StageOptions {
+    return { stage, timeoutMs: this.#options.timeoutMs };
   }
 
   /** Keeps a handle until the session closes. */
@@ -305,7 +358,22 @@ class PaillierSession implements ProtocolSession {
   }
 }
 
+/** Keys of this size can be factored; below it not even the tests' values fit. */
+const QUICK_MODULUS_BITS = 256;
+/** More takes longer than anybody waits. */
+const LARGEST_MODULUS_BITS = 16_384;
+
 function requireSafeRoles(keyHolder: string, aggregator: string, sealed: boolean): void {
+  // Without types a role could be given to a client, or two roles to one party.
+  if (
+    !['server', 'key_holder'].includes(keyHolder) ||
+    !['server', 'aggregator'].includes(aggregator)
+  ) {
+    throw new UnsupportedAggregationError(
+      'aggregation.unsafe_roles',
+      `A key is held by 'server' or 'key_holder', and ciphertexts are added by 'aggregator' or 'server'; got '${keyHolder}' and '${aggregator}'.`,
+    );
+  }
   if (keyHolder !== 'server') return;
   const problem =
     aggregator === 'server'

@@ -1,16 +1,27 @@
 /**
  * @file What the server tells a client about a sum before the client takes part: the session, the
- * client's name, the size of the cohort and the terms. One message for all protocols.
+ * client's name, the size of the cohort and the terms. One message for all protocols. What makes no
+ * sense for anybody is refused here, where every party reads it; the rest is each party's policy.
  */
 
-import { DTYPES, type DType, isIntegerDType } from '../../computations/types/index.ts';
-import { malformed } from '../../protocols/wire/byte-reader.ts';
-import { type MessageCodec, messageCodec } from '../../protocols/wire/message-codec.ts';
+import {
+  DTYPES,
+  type DType,
+  integerRange,
+  isIntegerDType,
+} from '../../computations/types/index.ts';
+import { type ByteReader, malformed } from '../../protocols/wire/byte-reader.ts';
+import {
+  type DecodingLimits,
+  IDENTITY_LIMIT,
+  type MessageCodec,
+  messageCodec,
+} from '../../protocols/wire/message-codec.ts';
 import { readUnsigned, writeUnsigned } from '../../protocols/wire/unsigned.ts';
 import type { ProtocolParties, SecureSumTask, SecureTerm } from './protocol.ts';
 
 export interface RoundSetup {
-  /** 32 bytes, never used for two sums. */
+  /** 16 to 64 bytes (ours has 32), never used for two sums. */
   readonly session: Uint8Array;
   /** Who receives this message. */
   readonly name: string;
@@ -38,26 +49,40 @@ export const roundSetupCodec: MessageCodec<RoundSetup> = messageCodec(
   (writer, { session, name, clients, terms }) => {
     writer.bytes(session).text(name).uint32(clients).uint32(terms.length);
     for (const { kind, dtype, length, bound } of terms) {
-      writer
-        .uint8(kind === 'sum' ? 0 : 1)
-        .uint8(DTYPES.indexOf(dtype))
-        .uint32(length);
+      writer.uint8(KINDS.indexOf(kind)).uint8(DTYPES.indexOf(dtype)).uint32(length);
       writeUnsigned(writer, bound);
     }
   },
   (reader, limits) => {
-    const session = reader.bytes(64);
-    const name = reader.text(256);
+    const session = reader.bytes(LONGEST_SESSION);
+    if (session.length < SHORTEST_SESSION) throw malformed(`a session of ${session.length} bytes`);
+    const name = reader.text(IDENTITY_LIMIT);
+    if (name === '') throw malformed('a party without a name');
     const clients = reader.uint32();
+    // A party that lists the cohort must not be made to list billions.
+    if (clients < 1 || clients > limits.clients) throw malformed(`a cohort of ${clients} clients`);
     const count = reader.count(limits.vectors, 8);
-    const terms = Array.from({ length: count }, (): SecureTerm => {
-      const kind = reader.uint8() === 0 ? 'sum' : 'modular-sum';
-      const dtype: DType = DTYPES[reader.uint8()] ?? 'bool';
-      if (!isIntegerDType(dtype)) throw malformed('a term that is no integer');
-      const length = reader.uint32();
-      if (length > limits.values) throw malformed(`a term of ${length} values`);
-      return { kind, dtype, length, bound: readUnsigned(reader, limits.modulusBits) };
-    });
+    const terms = Array.from({ length: count }, () => readTerm(reader, limits));
+    const values = terms.reduce((total, { length }) => total + length, 0);
+    if (values > limits.values) throw malformed(`terms of ${values} values in all`);
     return { session, name, clients, terms };
   },
 );
+
+function readTerm(reader: ByteReader, limits: Required<DecodingLimits>): SecureTerm {
+  const kind = KINDS[reader.uint8()];
+  const dtype: DType = DTYPES[reader.uint8()] ?? 'bool';
+  if (kind === undefined || !isIntegerDType(dtype)) throw malformed('a term of no known kind');
+  const length = reader.uint32();
+  const bound = readUnsigned(reader, limits.modulusBits);
+  // No value of the dtype exceeds its largest, so a larger bound asks for work and nothing else.
+  const { max } = integerRange(dtype);
+  const [least, most] = kind === 'sum' ? [0n, max] : [2n, max + 1n];
+  if (bound < least || bound > most)
+    throw malformed(`a bound of ${bound} for a ${kind} of ${dtype}`);
+  return { kind, dtype, length, bound };
+}
+
+const KINDS = ['sum', 'modular-sum'] as const;
+const SHORTEST_SESSION = 16;
+const LONGEST_SESSION = 64;

@@ -1,6 +1,7 @@
 /** @file Binds protocols to intrinsics and makes the part of an executor stack that uses them. */
 
 import { UnsupportedAggregationError } from '../../computations/types/index.ts';
+import type { Operator } from '../operator.ts';
 import type { SecureStack, SecureStackProvider } from '../secure-stack.ts';
 import type { SecureAggregationProtocol } from './protocol.ts';
 import { SecureFederatedExecutor } from './secure-federated.ts';
@@ -30,6 +31,7 @@ export interface SecureAggregation extends SecureStackProvider {
  * Secure aggregation by the given protocols.
  * @throws UnsupportedAggregationError `aggregation.unknown_protocol_intrinsic` for a URI that is no
  *   secure sum.
+ * @throws TypeError if two protocols bring operators with one URI.
  */
 export function secureAggregation(
   assignment: ProtocolAssignment,
@@ -37,21 +39,34 @@ export function secureAggregation(
 ): SecureAggregation {
   const protocols = protocolsByUri(assignment);
   const distinct = [...new Set(protocols.values())];
+  const operators = operatorsOf(distinct);
   return {
     with: (others) => secureAggregation(assignment, { ...options, ...others }),
     secureStack: (): SecureStack => ({
       handles: new Set(),
       roles: [...new Set(distinct.flatMap(({ roles }) => roles))],
-      operators: [
-        ...new Map(
-          distinct
-            .flatMap(({ operators }) => operators)
-            .map((operator) => [operator.uri, operator]),
-        ).values(),
-      ],
+      operators,
       wrap: (target) => new SecureFederatedExecutor(target, protocols, new Set(options.allowPlain)),
     }),
   };
+}
+
+/**
+ * An operator holds the policy of its party (smallest cohort, keys, what is decrypted), so of two
+ * with one URI the second must not take the place of the first.
+ */
+function operatorsOf(protocols: readonly SecureAggregationProtocol[]): readonly Operator[] {
+  const byUri = new Map<string, Operator>();
+  for (const operator of protocols.flatMap(({ operators }) => operators)) {
+    const known = byUri.get(operator.uri);
+    if (known !== undefined && known !== operator) {
+      throw new TypeError(
+        `Two protocols bring an operator '${operator.uri}', each with its own policy (${protocols.map(({ name }) => name).join(', ')}). Make the protocol once, and give the same object for each intrinsic.`,
+      );
+    }
+    byUri.set(operator.uri, operator);
+  }
+  return [...byUri.values()];
 }
 
 function protocolsByUri(

@@ -12,6 +12,7 @@ import {
   FederatedTypeError,
   type FunctionType,
   type MaterializedValue,
+  ProtocolAbortError,
   requireAssignable,
   type Type,
   UnsupportedAggregationError,
@@ -21,7 +22,12 @@ import { isBlock } from '../blocks.ts';
 import type { Executor, ExecutorInput, ExecutorValue, StructElementValue } from '../executor.ts';
 import type { PlacedExecutor } from '../placed-executor.ts';
 import { participant } from './participant.ts';
-import type { ProtocolParties, ProtocolSession, SecureAggregationProtocol } from './protocol.ts';
+import type {
+  ProtocolParties,
+  ProtocolSession,
+  SecureAggregationProtocol,
+  SecureSum,
+} from './protocol.ts';
 import { type SecureSumUri, sumValue, termsOf } from './terms.ts';
 
 export class SecureFederatedExecutor implements Executor {
@@ -52,7 +58,12 @@ export class SecureFederatedExecutor implements Executor {
     const protocol = this.#protocols.get(value.uri);
     if (protocol !== undefined) {
       intrinsicTypeRule(value.uri, value.type);
-      return new SecureFunction(value.uri as SecureSumUri, value.type as FunctionType, protocol);
+      return new SecureFunction(
+        this,
+        value.uri as SecureSumUri,
+        value.type as FunctionType,
+        protocol,
+      );
     }
     this.#requireAllowed(value);
     return this.#target.createValue(value, type);
@@ -61,18 +72,14 @@ export class SecureFederatedExecutor implements Executor {
   async createCall(fn: ExecutorValue, argument?: ExecutorValue): Promise<ExecutorValue> {
     this.#requireOpen();
     if (!(fn instanceof SecureFunction)) return this.#target.createCall(fn, argument);
+    fn.requireUsable(this);
     if (argument === undefined) {
       throw new FederatedTypeError('type.arity', `${fn.uri} takes an argument; got none.`);
     }
     requireAssignable(fn.type.parameter as Type, argument.type, `The argument of ${fn.uri}`);
-    const value = await this.#target.createSelection(argument, 0);
-    const bound = await this.#target.createSelection(argument, 1);
-    try {
-      return await this.#sum(fn, value, await bound.compute());
-    } finally {
-      value[Symbol.dispose]();
-      bound[Symbol.dispose]();
-    }
+    using value = await this.#target.createSelection(argument, 0);
+    using bound = await this.#target.createSelection(argument, 1);
+    return await this.#sum(fn, value, await bound.compute());
   }
 
   async createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
@@ -104,10 +111,16 @@ export class SecureFederatedExecutor implements Executor {
   ): Promise<ExecutorValue> {
     const { member } = value.type as FederatedType;
     const inputs = this.#target.members(value);
+    if (inputs.length === 0) throw nobody(fn.uri);
     const terms = termsOf(fn.uri, member, bound);
     const session = crypto.getRandomValues(new Uint8Array(32));
-    const result = await this.#session(fn.protocol).sum({ session, inputs, member, terms });
     this.#requireOpen();
+    const result =
+      terms.length === 0
+        ? NOTHING
+        : await this.#session(fn.protocol)
+            .sum({ session, inputs, member, terms })
+            .finally(() => this.#requireOpen());
     return this.#target.createValue(
       { kind: 'federated', members: [sumValue(member, result)] },
       fn.type.result,
@@ -136,12 +149,11 @@ export class SecureFederatedExecutor implements Executor {
 
   /** Refuses what shows clients' values to the server, unless the stack was told to allow it. */
   #requireAllowed(intrinsic: Intrinsic): void {
-    const name = intrinsic.origin ?? intrinsic.uri;
-    const definition = INTRINSICS.get(name);
-    const shows =
-      definition?.aggregation === 'plain' ||
-      (definition?.broadcast === 'plain' && name === 'federated_select');
-    if (!shows || this.#allowPlain.has(name)) return;
+    const { uri, origin } = intrinsic;
+    if (!showsValues(uri)) return;
+    // What it does decides, not what it says it was made from; that only names it.
+    const name = origin !== undefined && showsValues(origin) ? origin : uri;
+    if (this.#allowPlain.has(name)) return;
     const secure =
       name === 'federated_select' ? 'federatedSecureSelect' : SECURE_ALTERNATIVES[name];
     throw new UnsupportedAggregationError(
@@ -159,6 +171,26 @@ export class SecureFederatedExecutor implements Executor {
   }
 }
 
+/** Whether an intrinsic brings clients' values, or the keys they ask for, to the server. */
+function showsValues(uri: string): boolean {
+  const definition = INTRINSICS.get(uri);
+  return (
+    definition?.aggregation === 'plain' ||
+    (definition?.broadcast === 'plain' && uri === 'federated_select')
+  );
+}
+
+function nobody(uri: string): ProtocolAbortError {
+  return new ProtocolAbortError(
+    'protocol.too_few_clients',
+    `${uri} has no clients to sum over. No part of the sum was revealed.`,
+    { stage: 'setup', reason: 'cohort-too-small' },
+  );
+}
+
+/** The sum of values without any tensor in them. */
+const NOTHING: SecureSum = { sums: [], clients: [] };
+
 const SECURE_ALTERNATIVES: { readonly [uri: string]: string | undefined } = {
   federated_sum: 'federatedSecureSumBitwidth on integers (clip and quantise floats first)',
   federated_mean: 'federatedSecureSumBitwidth on quantised values and divide at the server',
@@ -166,16 +198,40 @@ const SECURE_ALTERNATIVES: { readonly [uri: string]: string | undefined } = {
     'federatedSecureSumBitwidth on weighted quantised values and on the weights, and divide at the server',
 };
 
-/** A secure sum before it is called. */
+/** A secure sum before it is called; of one executor, whose protocol it is. */
 class SecureFunction implements ExecutorValue {
+  readonly #owner: Executor;
+  #released = false;
   readonly uri: SecureSumUri;
   readonly type: FunctionType;
   readonly protocol: SecureAggregationProtocol;
 
-  constructor(uri: SecureSumUri, type: FunctionType, protocol: SecureAggregationProtocol) {
+  constructor(
+    owner: Executor,
+    uri: SecureSumUri,
+    type: FunctionType,
+    protocol: SecureAggregationProtocol,
+  ) {
+    this.#owner = owner;
     this.uri = uri;
     this.type = type;
     this.protocol = protocol;
+  }
+
+  /** @throws ContextError `context.unknown_value`; ExecutionError `execution.released` */
+  requireUsable(executor: Executor): void {
+    if (executor !== this.#owner) {
+      throw new ContextError(
+        'context.unknown_value',
+        `${this.uri} was made by another executor than the one that is to call it.`,
+      );
+    }
+    if (this.#released) {
+      throw new ExecutionError(
+        'execution.released',
+        `${this.uri} was disposed already; call it before its handle is disposed.`,
+      );
+    }
   }
 
   async compute(): Promise<MaterializedValue> {
@@ -185,5 +241,7 @@ class SecureFunction implements ExecutorValue {
     );
   }
 
-  [Symbol.dispose](): void {}
+  [Symbol.dispose](): void {
+    this.#released = true;
+  }
 }

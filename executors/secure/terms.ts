@@ -45,6 +45,7 @@ export function termsOf(uri: SecureSumUri, member: Type, bound: MaterializedValu
 /**
  * The sums as a value of the clients' type.
  * @throws ExecutionError `execution.sum_overflow` if a sum does not fit its dtype.
+ * @throws TypeError if a protocol returned other tensors than it was asked to sum.
  */
 export function sumValue(member: Type, { sums }: SecureSum): MaterializedValue {
   const rest = [...sums];
@@ -55,7 +56,9 @@ export function sumValue(member: Type, { sums }: SecureSum): MaterializedValue {
     const { dtype, shape } = type as TensorType<IntegerDType>;
     return tensorOf(dtype, (shape ?? []) as readonly number[], rest.shift() ?? []);
   };
-  return build(member);
+  const value = build(member);
+  if (rest.length > 0) throw new TypeError(`A protocol returned ${rest.length} sums too many.`);
+  return value;
 }
 
 function boundOf(
@@ -99,9 +102,16 @@ function tensorOf(
   sums: ArrayLike<number> | ArrayLike<bigint>,
 ): TensorValue {
   const { max } = integerRange(dtype);
-  const data = allocate(dtype, sums.length);
+  const size = shape.reduce((n, dimension) => n * dimension, 1);
+  if (sums.length !== size) {
+    throw new TypeError(
+      `A protocol returned ${sums.length} sums for a tensor of ${size} elements.`,
+    );
+  }
+  const data = allocate(dtype, size);
   for (let i = 0; i < sums.length; i++) {
     const sum = sums[i] as number | bigint;
+    if (sum < 0) throw new TypeError(`A protocol returned a negative sum at position ${i}.`);
     if (sum > max) {
       throw new ExecutionError(
         'execution.sum_overflow',

@@ -44,6 +44,7 @@ export type MaskingServerFault = Fault<
   | 'wrong-modulus'
   | 'non-canonical'
   | 'missing-clients'
+  | 'sum-out-of-range'
 >;
 
 export type MaskingServerState = LinearState<Collection>;
@@ -122,7 +123,8 @@ export function handleAtMaskingServer(
 }
 
 /**
- * The sums, or a fault that names who is missing; waiting longer is then still possible.
+ * The sums, or a fault: one that names who is missing leaves the state usable, so that waiting
+ * longer is possible; one about a sum out of range ends the run.
  * @throws ProtocolError `state-consumed`
  */
 export function finishMaskingServer(
@@ -141,7 +143,37 @@ export function finishMaskingServer(
     );
   }
   state.consume();
+  const excess = excessOf(setup.parameters, sums);
+  if (excess !== undefined) {
+    return fault(
+      'finish',
+      'sum-out-of-range',
+      `${excess} is larger than honest clients can make it: somebody's masks do not cancel, or a value was out of its bounds`,
+    );
+  }
   return { kind: 'finish', sums, clients: setup.clients };
+}
+
+/** Where a sum exceeds what values within their bounds can reach, if anywhere. */
+function excessOf(
+  { clients, vectors }: MaskingParameters,
+  sums: readonly Residues[],
+): string | undefined {
+  for (const [i, vector] of vectors.entries()) {
+    if (vector.kind !== 'sum') continue;
+    const { maximum } = vector;
+    const { lane, values } = sums[i]!;
+    // The reach is below R, so it is exact as a number where the values are numbers.
+    const reach = (bound: bigint): bigint | number =>
+      lane === 'u32' ? Number(bound * BigInt(clients)) : bound * BigInt(clients);
+    const reaches = typeof maximum === 'bigint' ? reach(maximum) : maximum.map(reach);
+    const scanned: ArrayLike<number | bigint> = values;
+    for (let k = 0; k < scanned.length; k += 1) {
+      const limit = typeof reaches === 'object' ? reaches[k]! : reaches;
+      if (scanned[k]! > limit) return `the sum at position ${k} of vector "${vector.id}"`;
+    }
+  }
+  return undefined;
 }
 
 /** Who has not yet sent what the server waits for now. */

@@ -26,6 +26,7 @@ export type PaillierFaultCode =
   | 'copied-input'
   | 'missing-clients'
   | 'too-few-inputs'
+  | 'too-many-inputs'
   | 'not-masked'
   | 'already-masked'
   | 'invalid-length'

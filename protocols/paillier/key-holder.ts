@@ -88,6 +88,13 @@ export function decryptAtKeyHolder(
       `the sum has ${sum.clients.length} inputs, at least ${minimumInputs} are asked for`,
     );
   }
+  if (sum.clients.length > plan.clients) {
+    return fault(
+      'decrypt',
+      'too-many-inputs',
+      `the sum has ${sum.clients.length} inputs, its slots are for ${plan.clients}`,
+    );
+  }
   const ciphertexts = guarded('decrypt', undefined, () =>
     decodeCiphertexts(publicKey, sum.ciphertexts, plan.plaintexts),
   );
