@@ -1,12 +1,14 @@
 /** @file Runs the compliance suite on every stack that this package makes. */
 
 import type { Backend } from '../../computations/tensors/index.ts';
+import { ComposingExecutor } from '../../executors/composing.ts';
 import type { Executor } from '../../executors/executor.ts';
 import { FederatingExecutor } from '../../executors/federating.ts';
 import { OperatorExecutor } from '../../executors/operators.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
 import { SequenceExecutor } from '../../executors/sequence.ts';
 import { TensorExecutor } from '../../executors/tensor.ts';
+import { clientTree, combinersOf } from '../../runtime/client-tree.ts';
 import { leafExecutor, localExecutorFactory } from '../../runtime/index.ts';
 import { PassThroughExecutor } from '../executors/pass-through.ts';
 import { trackedBackend } from '../executors/tracked-backend.ts';
@@ -34,6 +36,29 @@ const federating = (backend: Backend, clients: number): Executor =>
     server: leafExecutor(backend),
     clients: Array.from({ length: clients }, () => leafExecutor(backend)),
   });
+const tree = (backend: Backend, clients: number, maxFanout: number): Executor =>
+  clientTree({
+    server: leafExecutor(backend),
+    clients: Array.from({ length: clients }, () => leafExecutor(backend)),
+    combiners: Array.from({ length: combinersOf(clients, maxFanout) }, () => leafExecutor(backend)),
+    maxFanout,
+  });
+/** One child with all clients but one, one with the last client, and one without clients. */
+const lopsided = (backend: Backend, clients: number): Executor => {
+  const first = Math.max(0, clients - 1);
+  const parts = [first, clients - first, 0];
+  return new ComposingExecutor({
+    server: leafExecutor(backend),
+    children: parts.map((count, i) => ({
+      executor: new FederatingExecutor({
+        server: leafExecutor(backend),
+        clients: Array.from({ length: count }, () => leafExecutor(backend)),
+        firstClient: i === 0 ? 0 : first,
+      }),
+      clients: count,
+    })),
+  });
+};
 const wrapped = (executor: Executor): Executor => new PassThroughExecutor(executor);
 
 describeExecutor(
@@ -101,4 +126,16 @@ describeExecutor(
 describeExecutor(
   'local factory',
   over((backend, clients) => localExecutorFactory({ backend }).createExecutor({ clients })),
+);
+describeExecutor(
+  'resolving over a tree of fanout 2',
+  over((backend, n) => resolving(tree(backend, n, 2))),
+);
+describeExecutor(
+  'resolving over a tree of fanout 3',
+  over((backend, n) => resolving(tree(backend, n, 3))),
+);
+describeExecutor(
+  'resolving over a lopsided tree',
+  over((backend, n) => resolving(lopsided(backend, n))),
 );

@@ -1,0 +1,67 @@
+/** @file What the primitives of a ComposingExecutor work with: its children, and calls on them. */
+
+import { intrinsic } from '../computations/building-blocks.ts';
+import {
+  ExecutionError,
+  type FunctionType,
+  type MaterializedValue,
+} from '../computations/types/index.ts';
+import type { Site, WorkGate } from './client-work.ts';
+import type { TreeAggregation } from './composing.ts';
+import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
+import type { TargetNode, ValueNode } from './value-tree.ts';
+
+export interface Composition {
+  readonly server: Executor;
+  /** The children, in the order of their clients. */
+  readonly executors: readonly Executor[];
+  /** How many clients each of them has. */
+  readonly counts: readonly number[];
+  readonly aggregation: TreeAggregation;
+  /** What came with the request for which the intrinsic runs. */
+  readonly options: RequestOptions;
+  /** Brings an unplaced value to the server's executor. */
+  lower(node: ValueNode): Promise<TargetNode>;
+}
+
+/** Where children stand, for messages: they name their clients themselves. */
+export const CHILDREN: Site = { placement: 'children', first: 0 };
+
+/** Calls an intrinsic at a child. The argument stays the caller's, and so becomes the result. */
+export async function callAtChild(
+  child: Executor,
+  uri: string,
+  type: FunctionType,
+  argument: ExecutorValue,
+  { options, gate }: { readonly options: RequestOptions; readonly gate?: WorkGate },
+): Promise<ExecutorValue> {
+  using callee = await child.createValue(intrinsic(uri, type), type, options);
+  gate?.pass();
+  return await child.createCall(callee, argument, options);
+}
+
+/** A struct of values of a child, without names. They stay the caller's. */
+export function structAtChild(
+  child: Executor,
+  ...values: readonly ExecutorValue[]
+): Promise<ExecutorValue> {
+  return child.createStruct(values.map((value) => ({ name: null, value })));
+}
+
+/** Cuts a list in pieces of these lengths, one after the other. */
+export function shareOut<T>(items: readonly T[], counts: readonly number[]): T[][] {
+  let start = 0;
+  return counts.map((count) => {
+    start += count;
+    return items.slice(start - count, start);
+  });
+}
+
+/** The members of a placed value that a child sent. */
+export function membersOf(value: MaterializedValue): readonly MaterializedValue[] {
+  if (value.kind === 'federated') return value.members;
+  throw new ExecutionError(
+    'execution.unsupported_value',
+    `A child of the tree sent a ${value.kind} where a placed value is due.`,
+  );
+}
