@@ -123,7 +123,8 @@ export type ContextErrorCode =
   | 'context.not_federated'
   | 'context.start_timeout'
   | 'context.unknown_value'
-  | 'context.cancelled';
+  | 'context.cancelled'
+  | 'context.deadline_exceeded';
 
 /** A call was made in a place or at a time where it has no meaning. */
 export class ContextError extends FedloomError<ContextErrorCode> {}
@@ -150,10 +151,12 @@ export type ExecutionErrorCode =
   | 'execution.backend_unavailable'
   | 'execution.kernel_failed'
   | 'execution.client_failed'
+  | 'execution.worker_lost'
   | 'execution.released'
   | 'execution.sequence_consumed'
   | 'execution.opaque_value'
-  | 'execution.linear_reuse';
+  | 'execution.linear_reuse'
+  | 'execution.wrong_value';
 
 /** A well-typed computation failed while it ran. */
 export class ExecutionError extends FedloomError<ExecutionErrorCode> {}
