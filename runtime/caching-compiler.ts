@@ -6,11 +6,12 @@
 import { type BuildingBlock, childBlocks } from '../computations/building-blocks.ts';
 import type { MaterializedValue } from '../computations/types/index.ts';
 import { contentHash } from '../computations/wire/index.ts';
+import type { ExecutorFactory } from '../executors/executor.ts';
 import { type CompileLevel, compileForExecution } from '../intrinsics/index.ts';
 
 export interface CachingCompilerOptions {
-  /** URIs of the composite intrinsics that the stack wants to see itself. */
-  readonly handles: ReadonlySet<string>;
+  /** The stack: says which composite intrinsics it wants to see itself. */
+  readonly factory: Pick<ExecutorFactory, 'handles'>;
   readonly level: CompileLevel;
   /** How many compiled computations are kept; the one that was used longest ago goes first. */
   readonly maxEntries: number;
@@ -54,8 +55,8 @@ export class CachingCompiler {
   }
 
   #compile(node: BuildingBlock): BuildingBlock {
-    const { handles, level } = this.#options;
-    return compileForExecution(node, handles, { level });
+    const { factory, level } = this.#options;
+    return compileForExecution(node, factory.handles, { level });
   }
 }
 
