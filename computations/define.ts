@@ -2,7 +2,7 @@
 
 import { type BuildingBlock, call, structBlock } from './building-blocks.ts';
 import type { AnyComputation, Computation } from './computation.ts';
-import { currentContext } from './contexts/context.ts';
+import { invokeHere } from './contexts/context.ts';
 import { printBlock } from './notation.ts';
 import { isTracing } from './trace.ts';
 import {
@@ -34,7 +34,7 @@ export function defineComputation<P extends readonly Type[], R extends Type>(
       args.forEach((arg, i) => {
         requireNoValue(arg, `Argument ${i + 1} of ${name}`);
       });
-      return currentContext().invoke(computation as AnyComputation, args);
+      return invokeHere(computation as AnyComputation, args);
     }
     const blocks = args.map((arg, i) =>
       toBlock(arg, `Argument ${i + 1} of ${name}`, parameters[i]),

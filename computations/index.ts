@@ -12,6 +12,7 @@ export type {
 export {
   type Context,
   currentContext,
+  type InvokeOptions,
   setDefaultContext,
   withContext,
 } from './contexts/context.ts';

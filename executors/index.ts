@@ -7,6 +7,7 @@ export type {
   ExecutorFactory,
   ExecutorInput,
   ExecutorValue,
+  RequestOptions,
   StructElementValue,
 } from './executor.ts';
 export { type FederatingChildren, FederatingExecutor } from './federating.ts';
@@ -22,6 +23,13 @@ export {
 } from './operator.ts';
 export { OperatorExecutor, type OperatorExecutorOptions } from './operators.ts';
 export type { PlacedExecutor } from './placed-executor.ts';
+export type {
+  ClientsStep,
+  IntrinsicStep,
+  ProgressListener,
+  ProgressStep,
+  ProtocolStep,
+} from './progress.ts';
 export { ReferenceResolvingExecutor } from './reference-resolving.ts';
 export * from './secure/index.ts';
 export { type SecureStack, type SecureStackProvider, toSecureStack } from './secure-stack.ts';

@@ -6,7 +6,7 @@
 
 import type { BuildingBlock } from '../computations/building-blocks.ts';
 import type { AnyComputation, Computation } from '../computations/computation.ts';
-import type { Context } from '../computations/contexts/context.ts';
+import type { Context, InvokeOptions } from '../computations/contexts/context.ts';
 import {
   type ArgumentOf,
   ContextError,
@@ -19,7 +19,13 @@ import {
   toMaterialized,
   toPlain,
 } from '../computations/types/index.ts';
-import type { Cardinalities, Executor, ExecutorFactory } from '../executors/executor.ts';
+import type {
+  Cardinalities,
+  Executor,
+  ExecutorFactory,
+  RequestOptions,
+} from '../executors/executor.ts';
+import { interruptible } from '../executors/interruption.ts';
 import type { CompileLevel } from '../intrinsics/index.ts';
 import { CachingCompiler } from './caching-compiler.ts';
 import {
@@ -28,6 +34,7 @@ import {
   type NamedArgument,
   nameArguments,
 } from './cardinalities.ts';
+import { Invocation, type ProgressEvent } from './invocation.ts';
 import { spreadAllEqual } from './spread-all-equal.ts';
 
 export interface ExecutionContextOptions {
@@ -45,6 +52,12 @@ export interface ExecutionContextOptions {
   readonly maxCompiled?: number;
 }
 
+/** What a context tells of, by name. */
+export interface ContextEvents {
+  /** How far each invocation has come. */
+  readonly progress: ProgressEvent;
+}
+
 export interface CloseOptions {
   /** End running invocations with `context.cancelled`, instead of waiting for them. @default false */
   readonly cancel?: boolean;
@@ -57,7 +70,9 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   readonly #factory: ExecutorFactory;
   readonly #startTimeoutMs: number;
   readonly #compiler: CachingCompiler;
-  readonly #running = new Set<Invocation>();
+  readonly #running = new Map<Invocation, Promise<unknown>>();
+  readonly #listeners = { progress: new Set<(event: ProgressEvent) => void>() };
+  #invocations = 0;
   #closing: Promise<void> | null = null;
   /** Ends the wait of a close for running invocations. */
   #stopWaiting: () => void = () => {};
@@ -67,7 +82,7 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
     this.#factory = factory;
     this.#startTimeoutMs = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
     this.#compiler = new CachingCompiler({
-      handles: factory.handles ?? new Set(),
+      factory,
       level: options.compileLevel ?? 'full',
       maxEntries: options.maxCompiled ?? DEFAULT_MAX_COMPILED,
     });
@@ -76,24 +91,61 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   /**
    * Runs a computation.
    * @param args plain data, one entry a parameter.
+   * @param options end the invocation early. It rejects at once then; the work stops at its next
+   *   step, and what it made is freed. Others that run at the same time go on.
    * @throws ValueError if data does not fit its parameter, CardinalityError if the number of
-   *   clients cannot be told, ContextError `context.closed`, `context.cancelled` or
-   *   `context.start_timeout`, and what the computation fails with. The context stays usable.
+   *   clients cannot be told, ContextError `context.closed`, `context.cancelled`,
+   *   `context.deadline_exceeded` or `context.start_timeout`, and what the computation fails with.
+   *   The context stays usable.
    */
   invoke<P extends readonly Type[], R extends Type>(
     computation: Computation<P, R>,
     args: { readonly [K in keyof P]: ArgumentOf<P[K]> },
+    options?: InvokeOptions,
   ): Promise<ResultOf<R>>;
-  invoke(computation: AnyComputation, args: readonly unknown[]): Promise<unknown>;
-  invoke(computation: AnyComputation, args: readonly unknown[]): Promise<unknown> {
-    if (this.#closing !== null) return Promise.reject(closed());
-    return new Promise((resolve, reject) => {
-      const done = this.#run(computation, args);
-      const invocation: Invocation = { done, cancel: reject };
-      this.#running.add(invocation);
-      const end = (): boolean => this.#running.delete(invocation);
-      done.then(resolve, reject).then(end, end);
-    });
+  invoke(
+    computation: AnyComputation,
+    args: readonly unknown[],
+    options?: InvokeOptions,
+  ): Promise<unknown>;
+  async invoke(
+    computation: AnyComputation,
+    args: readonly unknown[],
+    options: InvokeOptions = {},
+  ): Promise<unknown> {
+    if (this.#closing !== null) throw closed();
+    const number = ++this.#invocations;
+    const { name } = computation;
+    const listeners = this.#listeners.progress;
+    const invocation = new Invocation({ ...options, number, computation: name, listeners });
+    const running = this.#run(computation, args, invocation);
+    this.#running.set(invocation, running);
+    try {
+      const result = await running;
+      invocation.finish(null);
+      return result;
+    } catch (error) {
+      invocation.finish({ error });
+      throw error;
+    } finally {
+      this.#running.delete(invocation);
+    }
+  }
+
+  /**
+   * Calls `listener` at each event of that name from now on.
+   * @returns ends that.
+   * @example const stop = context.on('progress', ({ computation, stage }) => console.log(computation, stage));
+   */
+  on<E extends keyof ContextEvents>(
+    event: E,
+    listener: (event: ContextEvents[E]) => void,
+  ): () => void {
+    const listeners = this.#listeners[event];
+    // Its own function, so that a listener that is added twice is called twice and removed once.
+    const entry = (occurrence: ContextEvents[E]): void => listener(occurrence);
+    listeners.add(entry);
+    return () => void listeners.delete(entry);
   }
 
   /**
@@ -103,8 +155,10 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   close({ cancel = false }: CloseOptions = {}): Promise<void> {
     this.#closing ??= this.#shutDown();
     if (cancel) {
-      for (const { cancel: end } of this.#running) {
-        end(new ContextError('context.cancelled', 'The context was closed while this ran.'));
+      for (const invocation of this.#running.keys()) {
+        invocation.cancel(
+          new ContextError('context.cancelled', 'The context was closed while this ran.'),
+        );
       }
       this.#stopWaiting();
     }
@@ -124,12 +178,19 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
     const stopped = new Promise<void>((resolve) => {
       this.#stopWaiting = resolve;
     });
-    const finished = Promise.allSettled([...this.#running].map(({ done }) => done));
+    const finished = Promise.allSettled(this.#running.values());
     await Promise.race([finished, stopped]);
     await this.#factory.close();
   }
 
-  async #run(computation: AnyComputation, args: readonly unknown[]): Promise<unknown> {
+  async #run(
+    computation: AnyComputation,
+    args: readonly unknown[],
+    invocation: Invocation,
+  ): Promise<unknown> {
+    const { signal } = invocation;
+    signal.throwIfAborted();
+    invocation.report({ stage: 'compile' });
     const block = this.#compiler.compile(computation.buildingBlock);
     const { type } = computation;
     const named = namedArguments(computation, args);
@@ -138,46 +199,58 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
       ...inferCardinalities(named),
     };
     const argument = toArgument(named);
-    const executor = await this.#start(cardinalities);
+    invocation.report({ stage: 'start', cardinalities });
+    const executor = await this.#start(cardinalities, signal);
     let failed = true;
     let result: MaterializedValue;
     try {
-      result = await execute(executor, block, type, argument, cardinalities);
+      const options = invocation.requestOptions;
+      const executing = execute(executor, block, type, argument, cardinalities, options);
+      // An executor that knows nothing of signals is not waited for.
+      result = await interruptible(executing, signal);
       failed = false;
+    } catch (error) {
+      // Whatever fails because the work was to stop, this is why.
+      throw signal.aborted ? signal.reason : error;
     } finally {
       this.#factory.releaseExecutor?.(executor);
-      // What failed may have left the executor in any state; the next invocation gets a new one.
-      if (failed) await this.#factory.cleanUpExecutor(cardinalities).catch(() => {});
+      if (failed) {
+        // What failed may have left the executor in any state; the next invocation gets a new one.
+        const cleaning = this.#factory.cleanUpExecutor(cardinalities).catch(() => {});
+        if (!signal.aborted) await cleaning;
+      }
     }
     return toPlain(result, type.result);
   }
 
-  async #start(cardinalities: Cardinalities): Promise<Executor> {
+  async #start(cardinalities: Cardinalities, signal: AbortSignal): Promise<Executor> {
     const starting = this.#factory.createExecutor(cardinalities);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const limit = new Promise<null>((resolve) => {
       timer = setTimeout(resolve, this.#startTimeoutMs, null);
     });
     try {
-      const executor = await Promise.race([starting, limit]);
+      const executor = await interruptible(Promise.race([starting, limit]), signal);
       if (executor !== null) return executor;
+      this.#giveUpStart(starting, cardinalities);
+    } catch (error) {
+      if (signal.aborted) this.#giveUpStart(starting, cardinalities);
+      throw error;
     } finally {
       clearTimeout(timer);
     }
-    // Should it start after all, it is given back; the next invocation starts a new one.
-    starting.then((executor) => this.#factory.releaseExecutor?.(executor)).catch(() => {});
-    this.#factory.cleanUpExecutor(cardinalities).catch(() => {});
     const size = Object.entries(cardinalities).map(([placement, n]) => `${n} ${placement}`);
     throw new ContextError(
       'context.start_timeout',
       `The executor for ${size.join(', ')} was not ready within ${this.#startTimeoutMs} ms: the factory's createExecutor has not completed. A leaf or worker may be unreachable, or a backend may not load; raise startTimeoutMs if it only needs longer.`,
     );
   }
-}
 
-interface Invocation {
-  readonly done: Promise<unknown>;
-  readonly cancel: (reason: ContextError) => void;
+  /** Should it start after all, it is given back; the next invocation starts a new one. */
+  #giveUpStart(starting: Promise<Executor>, cardinalities: Cardinalities): void {
+    starting.then((executor) => this.#factory.releaseExecutor?.(executor)).catch(() => {});
+    this.#factory.cleanUpExecutor(cardinalities).catch(() => {});
+  }
 }
 
 function closed(): ContextError {
@@ -223,13 +296,14 @@ async function execute(
   type: FunctionType,
   argument: MaterializedValue | null,
   cardinalities: Cardinalities,
+  options: RequestOptions,
 ): Promise<MaterializedValue> {
-  using fn = await executor.createValue(block, type);
+  using fn = await executor.createValue(block, type, options);
   if (argument === null || type.parameter === null) {
-    using result = await executor.createCall(fn);
-    return spreadAllEqual(await result.compute(), result.type, type.result, cardinalities);
+    using result = await executor.createCall(fn, undefined, options);
+    return spreadAllEqual(await result.compute(options), result.type, type.result, cardinalities);
   }
-  using given = await executor.createValue(argument, type.parameter);
-  using result = await executor.createCall(fn, given);
-  return spreadAllEqual(await result.compute(), result.type, type.result, cardinalities);
+  using given = await executor.createValue(argument, type.parameter, options);
+  using result = await executor.createCall(fn, given, options);
+  return spreadAllEqual(await result.compute(options), result.type, type.result, cardinalities);
 }

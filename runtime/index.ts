@@ -2,9 +2,11 @@
 
 export {
   type CloseOptions,
+  type ContextEvents,
   ExecutionContext,
   type ExecutionContextOptions,
 } from './execution-context.ts';
+export type { ProgressEvent } from './invocation.ts';
 export { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
 export { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
 export { type ManagedFactoryOptions, managedExecutorFactory } from './managed-factory.ts';
