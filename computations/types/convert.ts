@@ -176,10 +176,28 @@ function convertAsync(
   what: string,
 ): AsyncIterable<MaterializedValue> {
   return {
-    async *[Symbol.asyncIterator]() {
+    // No generator: one that waits for an element cannot be told to stop.
+    [Symbol.asyncIterator]() {
+      const items = data[Symbol.asyncIterator]();
       let index = 0;
-      for await (const item of data)
-        yield toMaterialized(item, element, `${what}, element ${index++}`);
+      const stop = async (): Promise<IteratorReturnResult<undefined>> => {
+        await items.return?.();
+        return { done: true, value: undefined };
+      };
+      return {
+        async next() {
+          const { done, value } = await items.next();
+          if (done) return { done, value: undefined };
+          try {
+            const converted = toMaterialized(value, element, `${what}, element ${index++}`);
+            return { done: false, value: converted };
+          } catch (error) {
+            await stop();
+            throw error;
+          }
+        },
+        return: stop,
+      };
     },
   };
 }
