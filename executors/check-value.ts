@@ -50,9 +50,6 @@ function check(
     return { kind: 'struct', elements };
   }
   if (value.kind === 'federated' && type.kind === 'federated') {
-    if (type.allEqual && value.members.length !== 1) {
-      throw complain(place, `has ${value.members.length} members, where all are equal`);
-    }
     const members = value.members.map((member, i) =>
       check(member, type.member, `${place}[${type.placement} ${i}]`, complain),
     );

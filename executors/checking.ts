@@ -7,7 +7,6 @@ import {
   compactNotation,
   containsType,
   ExecutionError,
-  type FunctionType,
   isAssignable,
   type MaterializedValue,
   type Type,
@@ -21,7 +20,6 @@ import type {
   RequestOptions,
   StructElementValue,
 } from './executor.ts';
-import { requireElement, requireFunction } from './tree-executor.ts';
 import { WrappingExecutor } from './wrapping.ts';
 
 export interface CheckingOptions {
@@ -61,9 +59,10 @@ export class CheckingExecutor extends WrappingExecutor {
     argument?: ExecutorValue,
     options?: RequestOptions,
   ): Promise<ExecutorValue> {
-    const type: FunctionType = requireFunction(fn.type, argument?.type ?? null);
-    const step = `a call of ${compactNotation(type)}`;
-    return this.#made(await super.createCall(fn, argument, options), type.result, step, options);
+    const made = await super.createCall(fn, argument, options);
+    // The target refuses to call anything but a function.
+    const expected = fn.type.kind === 'function' ? fn.type.result : made.type;
+    return this.#made(made, expected, `a call of ${compactNotation(fn.type)}`, options);
   }
 
   override async createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
@@ -83,17 +82,14 @@ export class CheckingExecutor extends WrappingExecutor {
   }
 
   override async createSelection(source: ExecutorValue, index: number): Promise<ExecutorValue> {
-    requireElement(source.type, index);
     const made = await super.createSelection(source, index);
     const element = source.type.kind === 'struct' ? source.type.elements[index]?.type : undefined;
-    return this.#made(made, element as Type, `createSelection(${index})`);
+    // The target refuses to select what is not there.
+    return this.#made(made, element ?? made.type, `createSelection(${index})`);
   }
 
-  override async readInner(
-    inner: ExecutorValue,
-    options?: RequestOptions,
-  ): Promise<MaterializedValue> {
-    return this.#check(await super.readInner(inner, options), inner.type, 'compute: the result');
+  override async read(inner: ExecutorValue, options?: RequestOptions): Promise<MaterializedValue> {
+    return this.#check(await super.read(inner, options), inner.type, 'compute: the result');
   }
 
   /** Checks what the target made; a value that does not fit is disposed. */
@@ -106,7 +102,7 @@ export class CheckingExecutor extends WrappingExecutor {
     try {
       this.#requireType(expected, made.type, `The result of ${step}`);
       if (this.#eager && !containsType(made.type, hasToBeLeftAlone)) {
-        this.#check(await this.unwrap(made).compute(options), made.type, `The result of ${step}`);
+        await made.compute(options);
       }
     } catch (error) {
       made[Symbol.dispose]();

@@ -1,6 +1,6 @@
 /** @file Values as data that several places need: one-shot sequences in them are read into arrays. */
 
-import type { MaterializedValue } from '../computations/types/index.ts';
+import { type MaterializedValue, TensorValue } from '../computations/types/index.ts';
 import { breathe, interruptibleElements } from './interruption.ts';
 
 /** True if the value can be read any number of times. */
@@ -49,4 +49,23 @@ function readAll(
   signal: AbortSignal | undefined,
 ): Promise<MaterializedValue[]> {
   return Promise.all(values.map((value) => readAgain(value, signal)));
+}
+
+/**
+ * A copy that shares no data with the original.
+ * @param value readable any number of times; a sequence that is not stays as it is.
+ */
+export function copyOf(value: MaterializedValue): MaterializedValue {
+  switch (value.kind) {
+    case 'tensor':
+      return new TensorValue(value.dtype, value.shape, value.data.slice() as typeof value.data);
+    case 'struct':
+      return { kind: 'struct', elements: value.elements.map(copyOf) };
+    case 'federated':
+      return { kind: 'federated', members: value.members.map(copyOf) };
+    case 'sequence':
+      return Array.isArray(value.elements)
+        ? { kind: 'sequence', elements: value.elements.map(copyOf) }
+        : value;
+  }
 }

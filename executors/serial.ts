@@ -3,14 +3,7 @@
  * the order in which they were asked.
  */
 
-import type { MaterializedValue, Type } from '../computations/types/index.ts';
-import type {
-  Executor,
-  ExecutorInput,
-  ExecutorValue,
-  RequestOptions,
-  StructElementValue,
-} from './executor.ts';
+import type { Executor } from './executor.ts';
 import { WrappingExecutor } from './wrapping.ts';
 
 /** Runs tasks one after the other, in the order in which they were added. */
@@ -34,31 +27,7 @@ export class SerialExecutor extends WrappingExecutor {
     this.#queue = queue;
   }
 
-  override createValue(
-    value: ExecutorInput,
-    type: Type,
-    options?: RequestOptions,
-  ): Promise<ExecutorValue> {
-    return this.#queue.run(() => super.createValue(value, type, options));
-  }
-
-  override createCall(
-    fn: ExecutorValue,
-    argument?: ExecutorValue,
-    options?: RequestOptions,
-  ): Promise<ExecutorValue> {
-    return this.#queue.run(() => super.createCall(fn, argument, options));
-  }
-
-  override createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
-    return this.#queue.run(() => super.createStruct(elements));
-  }
-
-  override createSelection(source: ExecutorValue, index: number): Promise<ExecutorValue> {
-    return this.#queue.run(() => super.createSelection(source, index));
-  }
-
-  override readInner(inner: ExecutorValue, options?: RequestOptions): Promise<MaterializedValue> {
-    return this.#queue.run(() => super.readInner(inner, options));
+  protected override perform<T>(request: () => Promise<T>): Promise<T> {
+    return this.#queue.run(request);
   }
 }

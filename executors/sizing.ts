@@ -106,11 +106,8 @@ export class SizingExecutor extends WrappingExecutor {
     return super.createValue(value, type, options);
   }
 
-  override async readInner(
-    inner: ExecutorValue,
-    options?: RequestOptions,
-  ): Promise<MaterializedValue> {
-    return tallied(await super.readInner(inner, options), this.#from);
+  override async read(inner: ExecutorValue, options?: RequestOptions): Promise<MaterializedValue> {
+    return tallied(await super.read(inner, options), this.#from);
   }
 }
 

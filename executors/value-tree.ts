@@ -109,12 +109,7 @@ export class NodeHandle implements ExecutorValue {
 
   /** @throws ExecutionError `execution.released` */
   node(): ValueNode {
-    if (this.#node === null) {
-      throw new ExecutionError(
-        'execution.released',
-        `This value of type ${String(this.type)} was disposed already; use it before its handle is disposed.`,
-      );
-    }
+    if (this.#node === null) throw released(this.type);
     return this.#node;
   }
 
@@ -139,6 +134,14 @@ export function nodeOf(value: ExecutorValue, owner: Executor): ValueNode {
   throw new ContextError(
     'context.unknown_value',
     `A value of type ${String(value.type)} belongs to another executor than the one it was given to. Bring it over by compute() and createValue().`,
+  );
+}
+
+/** A handle was used after it was disposed. */
+export function released(type: Type): ExecutionError {
+  return new ExecutionError(
+    'execution.released',
+    `This value of type ${String(type)} was disposed already; use it before its handle is disposed.`,
   );
 }
 

@@ -11,6 +11,7 @@ import type {
   RequestOptions,
   StructElementValue,
 } from './executor.ts';
+import { releaseAll, released, TargetNode } from './value-tree.ts';
 
 export abstract class WrappingExecutor implements Executor {
   protected readonly target: Executor;
@@ -25,7 +26,10 @@ export abstract class WrappingExecutor implements Executor {
     type: Type,
     options?: RequestOptions,
   ): Promise<ExecutorValue> {
-    return this.wrap(await this.target.createValue(value, type, options));
+    return new WrappedValue(
+      this,
+      await this.perform(() => this.target.createValue(value, type, options)),
+    );
   }
 
   async createCall(
@@ -33,40 +37,59 @@ export abstract class WrappingExecutor implements Executor {
     argument?: ExecutorValue,
     options?: RequestOptions,
   ): Promise<ExecutorValue> {
-    const callee = this.unwrap(fn);
-    const given = argument === undefined ? undefined : this.unwrap(argument);
-    return this.wrap(await this.target.createCall(callee, given, options));
+    const values = argument === undefined ? [fn] : [fn, argument];
+    return this.#withHeld(values, ([callee, given]) =>
+      this.target.createCall(callee as ExecutorValue, given, options),
+    );
   }
 
   async createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
-    const inner = elements.map(({ name, value }) => ({ name, value: this.unwrap(value) }));
-    return this.wrap(await this.target.createStruct(inner));
+    const values = elements.map(({ value }) => value);
+    return this.#withHeld(values, (inner) =>
+      this.target.createStruct(
+        elements.map(({ name }, i) => ({ name, value: inner[i] as ExecutorValue })),
+      ),
+    );
   }
 
   async createSelection(source: ExecutorValue, index: number): Promise<ExecutorValue> {
-    return this.wrap(await this.target.createSelection(this.unwrap(source), index));
+    return this.#withHeld([source], ([inner]) =>
+      this.target.createSelection(inner as ExecutorValue, index),
+    );
   }
 
   close(): Promise<void> {
     return this.target.close();
   }
 
-  /** Reads a value of the target for one of this executor's handles. */
-  readInner(inner: ExecutorValue, options?: RequestOptions): Promise<MaterializedValue> {
-    return inner.compute(options);
+  /** Reads a value of the target for one of this executor's handles, which is held meanwhile. */
+  read(inner: ExecutorValue, options?: RequestOptions): Promise<MaterializedValue> {
+    return this.perform(() => inner.compute(options));
   }
 
-  /** A handle of this executor on a value of the target, which it owns from then on. */
-  protected wrap(inner: ExecutorValue): WrappedValue {
-    return new WrappedValue(this, inner);
+  /** Makes a request of the target: at once, unless a subclass has it wait. */
+  protected perform<T>(request: () => Promise<T>): Promise<T> {
+    return request();
   }
 
-  /**
-   * The value of the target behind a handle; it stays the handle's.
-   * @throws ContextError `context.unknown_value` for a handle of another executor.
-   */
-  protected unwrap(value: ExecutorValue): ExecutorValue {
-    if (value instanceof WrappedValue && value.owner === this) return value.inner;
+  /** Values may be disposed as soon as a request was made with them, so they are held until its end. */
+  async #withHeld(
+    values: readonly ExecutorValue[],
+    request: (inner: readonly ExecutorValue[]) => Promise<ExecutorValue>,
+  ): Promise<ExecutorValue> {
+    const held: TargetNode[] = [];
+    try {
+      for (const value of values) held.push(this.#nodeOf(value).retain());
+      const made = await this.perform(() => request(held.map(({ handle }) => handle)));
+      return new WrappedValue(this, made);
+    } finally {
+      releaseAll(held);
+    }
+  }
+
+  /** @throws ContextError `context.unknown_value` for a handle of another executor. */
+  #nodeOf(value: ExecutorValue): TargetNode {
+    if (value instanceof WrappedValue && value.owner === this) return value.node();
     throw new ContextError(
       'context.unknown_value',
       `A value of type ${String(value.type)} belongs to another executor than the one it was given to. Bring it over by compute() and createValue().`,
@@ -74,24 +97,37 @@ export abstract class WrappingExecutor implements Executor {
   }
 }
 
+/** A handle on a value of the target, which it holds until it is disposed. */
 class WrappedValue implements ExecutorValue {
   readonly owner: WrappingExecutor;
-  readonly inner: ExecutorValue;
+  readonly type: Type;
+  #node: TargetNode | null;
 
+  /** Takes over the value of the target. */
   constructor(owner: WrappingExecutor, inner: ExecutorValue) {
     this.owner = owner;
-    this.inner = inner;
+    this.type = inner.type;
+    this.#node = new TargetNode(inner);
   }
 
-  get type(): Type {
-    return this.inner.type;
+  async compute(options?: RequestOptions): Promise<MaterializedValue> {
+    const node = this.node().retain();
+    try {
+      return await this.owner.read(node.handle, options);
+    } finally {
+      node.release();
+    }
   }
 
-  compute(options?: RequestOptions): Promise<MaterializedValue> {
-    return this.owner.readInner(this.inner, options);
+  /** @throws ExecutionError `execution.released` */
+  node(): TargetNode {
+    if (this.#node !== null) return this.#node;
+    throw released(this.type);
   }
 
   [Symbol.dispose](): void {
-    this.inner[Symbol.dispose]();
+    const node = this.#node;
+    this.#node = null;
+    node?.release();
   }
 }

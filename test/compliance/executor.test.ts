@@ -1,18 +1,31 @@
 /** @file Runs the compliance suite on every stack that this package makes. */
 
-import type { Backend } from '../../computations/tensors/index.ts';
+import { type Backend, loadBackend } from '../../computations/tensors/index.ts';
+import { CachingExecutor } from '../../executors/caching.ts';
+import { CheckingExecutor } from '../../executors/checking.ts';
 import { ComposingExecutor } from '../../executors/composing.ts';
 import type { Executor } from '../../executors/executor.ts';
 import { FederatingExecutor } from '../../executors/federating.ts';
 import { OperatorExecutor } from '../../executors/operators.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
 import { SequenceExecutor } from '../../executors/sequence.ts';
+import { SerialExecutor, SerialQueue } from '../../executors/serial.ts';
+import { SizeMeter, SizingExecutor } from '../../executors/sizing.ts';
 import { TensorExecutor } from '../../executors/tensor.ts';
+import { TransformingExecutor } from '../../executors/transforming.ts';
 import { clientTree, combinersOf } from '../../runtime/client-tree.ts';
 import { leafExecutor, localExecutorFactory } from '../../runtime/index.ts';
 import { PassThroughExecutor } from '../executors/pass-through.ts';
 import { trackedBackend } from '../executors/tracked-backend.ts';
 import { describeExecutor, type ExecutorFixture } from './executor.ts';
+
+/** Like `over`, for executors that keep values: no handle is left, but tensors are. */
+function keeping(make: (backend: Backend, clients: number) => Executor) {
+  return async (): Promise<ExecutorFixture> => {
+    const backend = await loadBackend();
+    return { create: async (clients) => make(backend, clients) };
+  };
+}
 
 function over(
   make: (backend: Backend, clients: number) => Executor | Promise<Executor>,
@@ -138,4 +151,42 @@ describeExecutor(
 describeExecutor(
   'resolving over a lopsided tree',
   over((backend, n) => resolving(lopsided(backend, n))),
+);
+describeExecutor(
+  'caching over a leaf',
+  keeping((backend) => new CachingExecutor(leafExecutor(backend))),
+  { skip: unplaced },
+);
+describeExecutor(
+  'caching around everything',
+  keeping((backend, n) => new CachingExecutor(resolving(federating(backend, n)))),
+);
+describeExecutor(
+  'resolving over caching with room for one value',
+  keeping((backend, n) => resolving(new CachingExecutor(tree(backend, n, 2), { maxEntries: 1 }))),
+);
+describeExecutor(
+  'transforming without a change',
+  over(
+    (backend, n) => new TransformingExecutor((block) => block, resolving(federating(backend, n))),
+  ),
+);
+describeExecutor(
+  'sizing',
+  over(
+    (backend, n) => new SizingExecutor(resolving(federating(backend, n)), 'all', new SizeMeter()),
+  ),
+);
+describeExecutor(
+  'serial',
+  over((backend, n) => new SerialExecutor(resolving(federating(backend, n)), new SerialQueue())),
+);
+describeExecutor(
+  'checking, eagerly',
+  over((backend) => new CheckingExecutor(leafExecutor(backend), { name: 'leaf', eager: true })),
+  { skip: unplaced },
+);
+describeExecutor(
+  'checking around everything',
+  over((backend, n) => new CheckingExecutor(resolving(federating(backend, n)), { name: 'stack' })),
 );
