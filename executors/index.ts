@@ -1,5 +1,14 @@
 /** @file Executors: the interface, for those who write their own, and what stacks are made of. */
 
+export { CachingExecutor, type CachingOptions } from './caching.ts';
+export { CheckingExecutor, type CheckingOptions } from './checking.ts';
+export {
+  type ComposingChild,
+  type ComposingChildren,
+  ComposingExecutor,
+  type ComposingOptions,
+  type TreeAggregation,
+} from './composing.ts';
 export { DataExecutor, type DataSource } from './data-source.ts';
 export type {
   Cardinalities,
@@ -34,4 +43,16 @@ export { ReferenceResolvingExecutor } from './reference-resolving.ts';
 export * from './secure/index.ts';
 export { type SecureStack, type SecureStackProvider, toSecureStack } from './secure-stack.ts';
 export { SequenceExecutor } from './sequence.ts';
+export { SerialExecutor, SerialQueue } from './serial.ts';
+export {
+  addSizes,
+  type DataSize,
+  type PlacementSizes,
+  type SizeDirection,
+  SizeMeter,
+  type Sizes,
+  SizingExecutor,
+} from './sizing.ts';
 export { TensorExecutor } from './tensor.ts';
+export { participantAttributes, TracingExecutor, type TracingOptions } from './tracing.ts';
+export { type BlockTransformation, TransformingExecutor } from './transforming.ts';

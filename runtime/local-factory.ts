@@ -3,11 +3,13 @@
  * sharing one backend for tensors.
  */
 
+import type { Tracer } from '@opentelemetry/api';
 import { type Backend, loadBackend } from '../computations/tensors/index.ts';
 import { CardinalityError } from '../computations/types/index.ts';
+import { CachingExecutor } from '../executors/caching.ts';
+import type { TreeAggregation } from '../executors/composing.ts';
 import type { DataSource } from '../executors/data-source.ts';
 import type { Cardinalities, Executor, ExecutorFactory } from '../executors/executor.ts';
-import { FederatingExecutor } from '../executors/federating.ts';
 import type { Operator } from '../executors/operator.ts';
 import { ReferenceResolvingExecutor } from '../executors/reference-resolving.ts';
 import {
@@ -15,6 +17,12 @@ import {
   type SecureStackProvider,
   toSecureStack,
 } from '../executors/secure-stack.ts';
+import {
+  participantAttributes,
+  TracingExecutor,
+  type TracingOptions,
+} from '../executors/tracing.ts';
+import { clientTree, combinersOf } from './client-tree.ts';
 import { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
 import { managedExecutorFactory } from './managed-factory.ts';
 
@@ -25,7 +33,8 @@ export interface LocalExecutorFactoryOptions {
   readonly secureAggregation?: SecureStack | SecureStackProvider;
   /**
    * Makes the executor of one participant, instead of the standard one.
-   * @param placement `clients`, `server`, or a role of the secure aggregation.
+   * @param placement `clients`, `server`, `combiner` (see `maxFanout`), or a role of the secure
+   *   aggregation.
    * @param index from 0, among those at the placement.
    */
   readonly leaf?: (placement: string, index: number) => Executor | Promise<Executor>;
@@ -43,18 +52,32 @@ export interface LocalExecutorFactoryOptions {
   readonly random?: (n: number) => Uint8Array;
   /** How many executors, one for each number of clients, are kept for reuse. @default 10 */
   readonly maxExecutors?: number;
+  /**
+   * Arranges the clients as a tree of which no node has more children; at least 2. The inner nodes
+   * have executors like those of the server, at the placement `combiner`. @default no tree
+   */
+  readonly maxFanout?: number;
+  /** How `federated_aggregate` runs over a tree. @default 'in-order' */
+  readonly treeAggregation?: TreeAggregation;
+  /** Keeps the results of pure calls for equal ones later; see CachingExecutor. @default none */
+  readonly caching?: { readonly maxEntries?: number };
+  /** Makes spans with the OpenTelemetry API; see TracingExecutor. @default false */
+  readonly tracing?: boolean | { readonly tracer: Tracer };
 }
 
 /**
  * Executors of the local simulation:
- * `ReferenceResolving(secure?(Federating(server: leaf, clients: leaf…)))`.
+ * `ReferenceResolving(tracing?(caching?(secure?(Federating(server: leaf, clients: leaf…)))))`, with a
+ * tree of Composing over Federating where there are more clients than `maxFanout`.
  */
 export function localExecutorFactory(options: LocalExecutorFactoryOptions = {}): ExecutorFactory {
   const { secureAggregation, defaultClients, maxExecutors } = options;
   const secure = secureAggregation === undefined ? null : toSecureStack(secureAggregation);
   const makeLeaf = leafMaker(options, secure);
+  // Refuses a wrong fanout now, and not at the first run.
+  combinersOf(0, options.maxFanout ?? Number.POSITIVE_INFINITY);
   return managedExecutorFactory({
-    build: (cardinalities) => buildStack(cardinalities, makeLeaf, secure, options.wrap),
+    build: (cardinalities) => buildStack(cardinalities, makeLeaf, secure, options),
     ...(secure === null ? {} : { handles: secure.handles }),
     ...(defaultClients === undefined ? {} : { defaultClients }),
     ...(maxExecutors === undefined ? {} : { maxExecutors }),
@@ -85,49 +108,81 @@ function leafMaker(options: LocalExecutorFactoryOptions, secure: SecureStack | n
     };
     return leafExecutor(await backend(), leafOptions);
   };
-  const make = leaf ?? standardLeaf;
+  const make = traced(leaf ?? standardLeaf, options);
   if (wrapLeaf === undefined) return make;
   return async (placement, index) => wrapLeaf(await make(placement, index), placement, index);
+}
+
+/** Without tracing nothing is wrapped, so that it costs nothing. */
+function traced(make: LeafMaker, { tracing }: LocalExecutorFactoryOptions): LeafMaker {
+  const options = tracingOptions(tracing);
+  if (options === null) return make;
+  return async (placement, index) =>
+    new TracingExecutor(await make(placement, index), {
+      ...options,
+      attributes: participantAttributes(placement, index),
+    });
+}
+
+function tracingOptions(tracing: LocalExecutorFactoryOptions['tracing']): TracingOptions | null {
+  if (tracing === undefined || tracing === false) return null;
+  return tracing === true ? {} : tracing;
 }
 
 async function buildStack(
   cardinalities: Cardinalities,
   makeLeaf: LeafMaker,
   secure: SecureStack | null,
-  wrap: ((stack: Executor) => Executor) | undefined,
+  options: LocalExecutorFactoryOptions,
 ): Promise<Executor> {
+  const { maxFanout = Number.POSITIVE_INFINITY, treeAggregation, caching, tracing, wrap } = options;
   const roles = secure?.roles ?? [];
   requireKnownPlacements(cardinalities, roles);
+  const clientCount = cardinalities.clients ?? 0;
+  const combinerCount = combinersOf(clientCount, maxFanout);
   const places = [
     { placement: 'server', index: 0 },
     ...roles.map((placement) => ({ placement, index: 0 })),
-    ...Array.from({ length: cardinalities.clients ?? 0 }, (_, index) => ({
-      placement: 'clients',
-      index,
-    })),
+    ...placesAt('combiner', combinerCount),
+    ...placesAt('clients', clientCount),
   ];
-  const [server, ...others] = await makeAll(places, makeLeaf);
-  if (server === undefined) throw new RangeError('A stack has a server.');
-  const federating = new FederatingExecutor({
+  const leaves = (await makeAll(places, makeLeaf))[Symbol.iterator]();
+  const [server] = take(leaves, 1) as [Executor];
+  const atRoles = take(leaves, roles.length);
+  const tree = clientTree({
     server,
-    clients: others.slice(roles.length),
-    roles: Object.fromEntries(
-      roles.flatMap((role, i) => {
-        const executor = others[i];
-        return executor === undefined ? [] : [[role, executor] as const];
-      }),
-    ),
+    roles: Object.fromEntries(roles.map((role, i) => [role, atRoles[i] as Executor])),
+    combiners: take(leaves, combinerCount),
+    clients: take(leaves, clientCount),
+    maxFanout,
+    ...(treeAggregation === undefined ? {} : { aggregation: treeAggregation }),
   });
-  const placed = secure === null ? federating : secure.wrap(federating);
+  let placed: Executor = secure === null ? tree : secure.wrap(tree);
+  if (caching !== undefined) {
+    const operators = [...(options.operators ?? []), ...(secure?.operators ?? [])];
+    placed = new CachingExecutor(placed, { ...caching, operators });
+  }
+  const spans = tracingOptions(tracing);
+  if (spans !== null) placed = new TracingExecutor(placed, spans);
   const stack = new ReferenceResolvingExecutor(placed);
   return wrap === undefined ? stack : wrap(stack);
 }
 
+interface Place {
+  readonly placement: string;
+  readonly index: number;
+}
+
+function placesAt(placement: string, count: number): Place[] {
+  return Array.from({ length: count }, (_, index) => ({ placement, index }));
+}
+
+function take<T>(items: Iterator<T>, count: number): T[] {
+  return Array.from({ length: count }, () => items.next().value as T);
+}
+
 /** Makes all leaves; if one fails, those that were made are closed. */
-async function makeAll(
-  places: readonly { readonly placement: string; readonly index: number }[],
-  makeLeaf: LeafMaker,
-): Promise<Executor[]> {
+async function makeAll(places: readonly Place[], makeLeaf: LeafMaker): Promise<Executor[]> {
   const attempts = await Promise.allSettled(
     places.map(async ({ placement, index }) => makeLeaf(placement, index)),
   );

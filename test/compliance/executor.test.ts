@@ -12,15 +12,21 @@ import { SequenceExecutor } from '../../executors/sequence.ts';
 import { SerialExecutor, SerialQueue } from '../../executors/serial.ts';
 import { SizeMeter, SizingExecutor } from '../../executors/sizing.ts';
 import { TensorExecutor } from '../../executors/tensor.ts';
+import { TracingExecutor } from '../../executors/tracing.ts';
 import { TransformingExecutor } from '../../executors/transforming.ts';
 import { clientTree, combinersOf } from '../../runtime/client-tree.ts';
-import { leafExecutor, localExecutorFactory } from '../../runtime/index.ts';
+import {
+  debugExecutorFactory,
+  leafExecutor,
+  localExecutorFactory,
+  sizingExecutorFactory,
+} from '../../runtime/index.ts';
 import { PassThroughExecutor } from '../executors/pass-through.ts';
 import { trackedBackend } from '../executors/tracked-backend.ts';
 import { describeExecutor, type ExecutorFixture } from './executor.ts';
 
 /** Like `over`, for executors that keep values: no handle is left, but tensors are. */
-function keeping(make: (backend: Backend, clients: number) => Executor) {
+function keeping(make: (backend: Backend, clients: number) => Executor | Promise<Executor>) {
   return async (): Promise<ExecutorFixture> => {
     const backend = await loadBackend();
     return { create: async (clients) => make(backend, clients) };
@@ -189,4 +195,27 @@ describeExecutor(
 describeExecutor(
   'checking around everything',
   over((backend, n) => new CheckingExecutor(resolving(federating(backend, n)), { name: 'stack' })),
+);
+describeExecutor(
+  'tracing',
+  over((backend, n) => new TracingExecutor(resolving(new TracingExecutor(federating(backend, n))))),
+);
+describeExecutor(
+  'local factory with a tree, a cache and tracing',
+  keeping((backend, clients) =>
+    localExecutorFactory({
+      backend,
+      maxFanout: 2,
+      caching: { maxEntries: 20 },
+      tracing: true,
+    }).createExecutor({ clients }),
+  ),
+);
+describeExecutor(
+  'debug factory',
+  over((backend, clients) => debugExecutorFactory({ backend }).createExecutor({ clients })),
+);
+describeExecutor(
+  'sizing factory',
+  over((backend, clients) => sizingExecutorFactory({ backend }).createExecutor({ clients })),
 );

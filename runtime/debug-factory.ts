@@ -1,0 +1,37 @@
+/**
+ * @file The local simulation for finding mistakes: one thing happens at a time, always in the same
+ * order, and every value is checked against its type as soon as it exists.
+ */
+
+import { CheckingExecutor } from '../executors/checking.ts';
+import type { ExecutorFactory } from '../executors/executor.ts';
+import { SerialExecutor, SerialQueue } from '../executors/serial.ts';
+import { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
+
+/** All runs on this thread, and nothing is kept for later calls. */
+export type DebugExecutorFactoryOptions = Omit<LocalExecutorFactoryOptions, 'caching'>;
+
+/**
+ * A local stack in which the participants take turns: a request of one begins when that of another
+ * has ended. A value that does not have its type is `execution.wrong_value`, with the participant,
+ * the step and the place in the value; so an executor or operator of one's own that breaks its
+ * promise is found where it does. Tensors are read after every step, which takes its time.
+ *
+ * A lazy sequence must not wait for another invocation: its turn never comes.
+ */
+export function debugExecutorFactory(options: DebugExecutorFactoryOptions = {}): ExecutorFactory {
+  const { wrapLeaf, wrap } = options;
+  const queue = new SerialQueue();
+  return localExecutorFactory({
+    ...options,
+    wrapLeaf: (leaf, placement, index) => {
+      const inner = wrapLeaf === undefined ? leaf : wrapLeaf(leaf, placement, index);
+      const name = `${placement} ${index}`;
+      return new CheckingExecutor(new SerialExecutor(inner, queue), { name, eager: true });
+    },
+    wrap: (stack) => {
+      const inner = wrap === undefined ? stack : wrap(stack);
+      return new CheckingExecutor(inner, { name: 'the whole stack' });
+    },
+  });
+}
