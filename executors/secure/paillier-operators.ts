@@ -177,11 +177,15 @@ function keyHolderOperators(policy: PaillierPolicy): readonly Operator[] {
           minimumInputs,
         });
         const encrypted = decoded(encryptedSumCodec.decode(bytesOf(sum)));
-        const outcome = decryptAtKeyHolder(state, encrypted, { rng: random as Rng });
-        // A decryption that failed counts too, or faults could be provoked until one leaks.
-        if (state.consumed) used.add(id);
-        const { message: decrypted } = requireNoFault(outcome);
-        return bytesValue(decryptedSumCodec.encode(decrypted));
+        try {
+          const { message: decrypted } = requireNoFault(
+            decryptAtKeyHolder(state, encrypted, { rng: random as Rng }),
+          );
+          return bytesValue(decryptedSumCodec.encode(decrypted));
+        } finally {
+          // A decryption that failed counts too, or faults could be provoked until one leaks.
+          if (state.consumed) used.add(id);
+        }
       },
     }),
   ];

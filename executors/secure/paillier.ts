@@ -204,13 +204,18 @@ class PaillierSession implements ProtocolSession {
 
   close(): void {
     this.#closed = true;
-    for (const handle of this.#handles.splice(0)) handle[Symbol.dispose]();
+    this.#disposeKeys();
+  }
+
+  #disposeKeys(): void {
+    for (const handle of this.#handles.splice(0)) dispose(handle);
   }
 
   /** The keys of this stack; sums that begin at the same time share one set-up. */
   #requireKeys(task: SecureSumTask): Promise<Keys> {
     this.#keys ??= this.#makeKeys(task).catch((error: unknown) => {
       this.#keys = undefined;
+      this.#disposeKeys();
       throw error;
     });
     return this.#keys;
@@ -219,22 +224,19 @@ class PaillierSession implements ProtocolSession {
   async #makeKeys(task: SecureSumTask): Promise<Keys> {
     const setup = encodeSetup(task, this.#parties, this.#keyHolder.name);
     const stage = this.#stage('keys');
-    const pairAt =
-      (uri: string, args: readonly Uint8Array[], type: Type) => async (party: Participant) => {
-        const [secret, published] = await party.split(await party.call(uri, args, type));
-        const own = this.#own(secret as ExecutorValue);
-        return { own, published: await party.read(published as ExecutorValue) };
-      };
-    const holder = await atRole(
-      this.#keyHolder,
-      stage,
-      pairAt('paillier_key_pair', [setup], KEY_PAIR),
-    );
-    const channel = await atRole(
-      this.#aggregator,
-      stage,
-      pairAt('channel_key_pair', [], CHANNEL_KEY_PAIR),
-    );
+    const pairAt = (role: Participant, uri: string, args: readonly Uint8Array[], type: Type) =>
+      atRole(
+        role,
+        stage,
+        async (party) => {
+          const [secret, published] = await party.split(await party.call(uri, args, type));
+          const own = this.#own(secret as ExecutorValue);
+          return { own, published: await party.read(published as ExecutorValue) };
+        },
+        ({ own }) => dispose(own),
+      );
+    const holder = await pairAt(this.#keyHolder, 'paillier_key_pair', [setup], KEY_PAIR);
+    const channel = await pairAt(this.#aggregator, 'channel_key_pair', [], CHANNEL_KEY_PAIR);
     const announced = holder.published;
     const prepare = async (party: Participant) =>
       this.#own(await party.call('paillier_prepare', [announced], paillierEncryptor.type));
@@ -244,8 +246,8 @@ class PaillierSession implements ProtocolSession {
       privateKey: holder.own,
       channel: channel.own,
       channelPublicKey: channel.published,
-      aggregator: await atRole(this.#aggregator, stage, prepare),
-      clients: await atEveryone(this.#parties.clients, stage, prepare),
+      aggregator: await atRole(this.#aggregator, stage, prepare, dispose),
+      clients: await atEveryone(this.#parties.clients, stage, prepare, dispose),
       server: createEncryptor(requireProtocol('keys', () => importPublicKey({ n }, policy))),
     };
   }
@@ -273,7 +275,7 @@ class PaillierSession implements ProtocolSession {
         this.#aggregator,
         stage,
         (aggregator) => aggregator.call(uri, args, paillierAggregate.type),
-        (late) => late[Symbol.dispose](),
+        dispose,
       );
     let aggregate = await step('paillier_aggregate', [keys.aggregator, setup]);
     try {
@@ -352,10 +354,14 @@ class PaillierSession implements ProtocolSession {
 
   /** Keeps a handle until the session closes. */
   #own(handle: ExecutorValue): ExecutorValue {
-    if (this.#closed) handle[Symbol.dispose]();
+    if (this.#closed) dispose(handle);
     else this.#handles.push(handle);
     return handle;
   }
+}
+
+function dispose(handle: ExecutorValue): void {
+  handle[Symbol.dispose]();
 }
 
 /** Keys of this size can be factored; below it not even the tests' values fit. */

@@ -7,10 +7,13 @@
 import { inspect } from 'node:util';
 import { masking, TensorValue } from 'fedloom';
 import { describe, expect, test } from 'vitest';
-import { float32, int32, int64, structOf } from '../../../computations/types/index.ts';
+import { float32, int32, int64, sequence, structOf } from '../../../computations/types/index.ts';
 import type { ExecutorValue } from '../../../executors/executor.ts';
+import { maskingState } from '../../../executors/secure/masking-operators.ts';
+import { BYTES, bytesValue } from '../../../executors/secure/participant.ts';
 import type { RoundSetup } from '../../../executors/secure/round-setup.ts';
 import { maskedInputCodec } from '../../../protocols/index.ts';
+import { callIntrinsic, computation, pair, unnamed } from '../blocks.ts';
 import {
   ADVERTISED,
   advertise,
@@ -162,6 +165,23 @@ describe('a masking client refuses', () => {
     expect(await failureOf(use(second))).toMatchObject({ code: 'execution.linear_reuse' });
   });
 
+  test('to mask twice by a program that names its state twice (lambdas)', async () => {
+    const { client, state, publicKey, value, mask } = await ready();
+    const bytes = rosterOf({ 'clients/0': publicKey, b: OTHER_KEY });
+    const roster = await client.put(bytesValue(bytes), BYTES);
+    const given = structOf([maskingState.type, BYTES, int32(2)].map(unnamed));
+    const program = computation(given, (argument) => {
+      const masked = callIntrinsic('masking_mask_input', [argument], BYTES);
+      return pair(masked, masked);
+    });
+    const fn = await client.executor.createValue(program, program.type);
+    const elements = [state, roster, value].map((element) => ({ name: null, value: element }));
+    const argument = await client.executor.createStruct(elements);
+    const attempt = async () => (await client.executor.createCall(fn, argument)).compute();
+    expect(await failureOf(attempt())).toMatchObject({ code: 'execution.linear_reuse' });
+    expect(await failureOf(mask(bytes))).toMatchObject({ code: 'execution.linear_reuse' });
+  });
+
   test('to mask with a state that was disposed, or of another client (wrong handles)', async () => {
     const { client, state, publicKey, mask } = await ready();
     const stranger = await partyOf(masking(), 'clients/1');
@@ -209,6 +229,17 @@ describe('a client, asked to put in a value', () => {
     );
     const error = await clients(client, setupFor('clients/0'), value);
     expect(error).toMatchObject({ name: 'ProtocolAbortError', reason: 'invalid-parameters' });
+  });
+
+  test('that is a sequence, or a state, refuses', async () => {
+    const client = await partyOf(masking(), 'clients/0');
+    const type = sequence(int32(2));
+    const values = await client.executor.createValue({ kind: 'sequence', elements: [] }, type);
+    const other = await advertise(client, setupFor('clients/0'));
+    for (const value of [values, other.state]) {
+      const error = await clients(client, setupFor('clients/0'), value);
+      expect(error).toMatchObject({ name: 'TypeError' });
+    }
   });
 
   test.each([

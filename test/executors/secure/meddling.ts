@@ -18,6 +18,8 @@ export interface Meddling {
   readonly call?: (uri: string, go: () => Promise<ExecutorValue>) => Promise<ExecutorValue>;
   /** In the place of bytes that are brought out. */
   readonly send?: (bytes: Uint8Array) => Uint8Array;
+  /** Gets every handle that was given out and not disposed yet. */
+  readonly handles?: Set<ExecutorValue>;
 }
 
 export class MeddlingExecutor implements Executor {
@@ -60,19 +62,20 @@ export class MeddlingExecutor implements Executor {
   }
 
   #wrap(target: ExecutorValue, uri: string | null = null): MeddlingValue {
-    return new MeddlingValue(target, uri, this.#meddling.send);
+    return new MeddlingValue(target, uri, this.#meddling);
   }
 }
 
 class MeddlingValue implements ExecutorValue {
   readonly target: ExecutorValue;
   readonly uri: string | null;
-  readonly #send: Meddling['send'];
+  readonly #meddling: Meddling;
 
-  constructor(target: ExecutorValue, uri: string | null, send: Meddling['send']) {
+  constructor(target: ExecutorValue, uri: string | null, meddling: Meddling) {
     this.target = target;
     this.uri = uri;
-    this.#send = send;
+    this.#meddling = meddling;
+    meddling.handles?.add(this);
   }
 
   get type(): Type {
@@ -81,13 +84,15 @@ class MeddlingValue implements ExecutorValue {
 
   async compute(): Promise<MaterializedValue> {
     const value = await this.target.compute();
-    if (this.#send === undefined || value.kind !== 'tensor') return value;
+    const { send } = this.#meddling;
+    if (send === undefined || value.kind !== 'tensor') return value;
     if (!(value.data instanceof Uint8Array)) return value;
-    const bytes = this.#send(value.data);
+    const bytes = send(value.data);
     return new TensorValue('uint8', [bytes.length], bytes);
   }
 
   [Symbol.dispose](): void {
+    this.#meddling.handles?.delete(this);
     this.target[Symbol.dispose]();
   }
 }

@@ -148,8 +148,11 @@ describe('a Paillier client refuses', () => {
 });
 
 describe('a key holder', () => {
-  const holder = async (aggregation = paillier({ ...pinned, keyHolder: 'key_holder' })) => {
-    const party = await partyOf(aggregation, 'key_holder/0');
+  const holder = async (
+    aggregation = paillier({ ...pinned, keyHolder: 'key_holder' }),
+    random: (n: number) => Uint8Array = randomBytes,
+  ) => {
+    const party = await partyOf(aggregation, 'key_holder/0', random);
     const keyPair = async () => {
       const pair = await party.call('paillier_key_pair', [setupFor('key_holder/0')], KEY_PAIR);
       const [secret, published] = await party.split(pair);
@@ -204,6 +207,27 @@ describe('a key holder', () => {
     expect(await failureOf(decrypt(sumOf(changes)))).toMatchObject({ reason });
     const decrypted = decryptedSumCodec.decode(await decrypt(sumOf()));
     expect(decrypted.kind).toBe('decrypted-sum');
+  });
+
+  test('refuses the sum of a part of the cohort that its slots are for', async () => {
+    const { decrypt } = await holder();
+    const three = packingPlan([TERM], 3, 512);
+    const setup = setupFor('key_holder/0', { clients: 3 });
+    expect(await failureOf(decrypt(sumOf({ plan: three.hash }), setup))).toMatchObject({
+      reason: 'too-few-inputs',
+    });
+  });
+
+  test('counts a decryption that failed (provoked faults)', async () => {
+    let broken = false;
+    const { decrypt } = await holder(undefined, (n) => {
+      if (broken) throw new Error('no more randomness');
+      return randomBytes(n);
+    });
+    broken = true;
+    expect(await failureOf(decrypt(sumOf()))).toMatchObject({ message: 'no more randomness' });
+    broken = false;
+    expect(await failureOf(decrypt(sumOf()))).toMatchObject({ reason: 'session-used' });
   });
 
   test('refuses a plan for one client, whatever it is told of the sum', async () => {

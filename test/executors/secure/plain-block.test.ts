@@ -67,7 +67,6 @@ describe('past the block of plain aggregations does not lead', () => {
     ['the primitive that it is made of', digitsAtServer],
     ['an alias', over(withLocal('f', sum, call(reference('f', sumType), x)))],
     ['a lambda', over(call(lambda('y', CLIENT_INTS, call(sum, reference('y', CLIENT_INTS))), x))],
-    ['a local that nobody uses', over(withLocal('unused', call(sum, x), intLiteral(0)))],
     [
       'a struct of functions',
       over(
