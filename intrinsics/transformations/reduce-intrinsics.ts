@@ -4,6 +4,7 @@ import {
   type BuildingBlock,
   block,
   call,
+  type Intrinsic,
   lambda,
   selection,
   structBlock,
@@ -14,22 +15,22 @@ import { INTRINSICS } from '../table.ts';
 /**
  * @param handles URIs of the composite intrinsics that stay.
  * @returns a block of the same type and meaning in which every other intrinsic is a primitive. Each
- *   names the composite one that it comes from as its origin.
+ *   names the composite one that it comes from as its origin, and keeps where that was called.
  */
 export function reduceIntrinsics(
   node: BuildingBlock,
   handles: ReadonlySet<string> = NONE,
 ): BuildingBlock {
-  const visit = (inner: BuildingBlock, origin?: string): BuildingBlock => {
+  const visit = (inner: BuildingBlock, origin?: Origin): BuildingBlock => {
     switch (inner.kind) {
       case 'intrinsic': {
         const definition = INTRINSICS.get(inner.uri);
         if (definition?.reduce === undefined || handles.has(inner.uri)) {
-          return origin === undefined ? inner : { ...inner, origin };
+          return origin === undefined ? inner : { ...inner, ...origin };
         }
         // A reduction may be made of composite intrinsics in its turn.
         const made = definition.reduce(inner.type as FunctionType);
-        return visit(made, origin ?? inner.origin ?? inner.uri);
+        return visit(made, origin ?? originOf(inner));
       }
       case 'selection':
         return selection(visit(inner.source, origin), inner.index);
@@ -61,6 +62,13 @@ export function reduceIntrinsics(
     }
   };
   return visit(node);
+}
+
+/** What the user wrote: the composite intrinsic, and where it was called. */
+type Origin = Pick<Intrinsic, 'source'> & Required<Pick<Intrinsic, 'origin'>>;
+
+function originOf({ uri, origin = uri, source }: Intrinsic): Origin {
+  return source === undefined ? { origin } : { origin, source };
 }
 
 const NONE: ReadonlySet<string> = new Set();
