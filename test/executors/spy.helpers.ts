@@ -17,18 +17,21 @@ export class SpyExecutor implements Executor {
     this.#watch = watch;
   }
 
-  createValue: Executor['createValue'] = async (value, type) =>
-    this.#wrap(await this.#target.createValue(value, type));
-  createCall: Executor['createCall'] = async (fn, argument) =>
-    this.#wrap(await this.#target.createCall(unwatched(fn), argument && unwatched(argument)));
-  createStruct: Executor['createStruct'] = async (elements) =>
+  createValue: Executor['createValue'] = async (value, type, ...options) =>
+    this.#wrap(await this.#target.createValue(value, type, ...options));
+  createCall: Executor['createCall'] = async (fn, argument, ...options) =>
+    this.#wrap(
+      await this.#target.createCall(unwatched(fn), argument && unwatched(argument), ...options),
+    );
+  createStruct: Executor['createStruct'] = async (elements, ...options) =>
     this.#wrap(
       await this.#target.createStruct(
         elements.map(({ name, value }) => ({ name, value: unwatched(value) })),
+        ...options,
       ),
     );
-  createSelection: Executor['createSelection'] = async (source, index) =>
-    this.#wrap(await this.#target.createSelection(unwatched(source), index));
+  createSelection: Executor['createSelection'] = async (source, index, ...options) =>
+    this.#wrap(await this.#target.createSelection(unwatched(source), index, ...options));
   close = (): Promise<void> => this.#target.close();
 
   #wrap(target: ExecutorValue): ExecutorValue {
@@ -54,9 +57,8 @@ class SpyValue implements ExecutorValue {
     return this.target.type;
   }
 
-  async compute(): Promise<MaterializedValue> {
-    return this.#watch(await this.target.compute());
-  }
+  compute: ExecutorValue['compute'] = async (...options) =>
+    this.#watch(await this.target.compute(...options));
 
   [Symbol.dispose](): void {
     this.target[Symbol.dispose]();
