@@ -1,5 +1,6 @@
 /** @file Contexts that run computations, and factories of the executor stacks that they run on. */
 
+export { type DebugExecutorFactoryOptions, debugExecutorFactory } from './debug-factory.ts';
 export {
   type CloseOptions,
   type ContextEvents,
@@ -10,3 +11,11 @@ export type { ProgressEvent } from './invocation.ts';
 export { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
 export { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
 export { type ManagedFactoryOptions, managedExecutorFactory } from './managed-factory.ts';
+export * from './program-state/index.ts';
+export {
+  type SizeReport,
+  type SizingExecutorFactory,
+  type SizingExecutorFactoryOptions,
+  sizingExecutorFactory,
+} from './sizing-factory.ts';
+export * from './templates/index.ts';

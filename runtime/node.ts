@@ -1,0 +1,6 @@
+/** @file The entry point `fedloom/node`: what needs Node, such as files. */
+
+export {
+  type FileProgramStateManagerOptions,
+  fileProgramStateManager,
+} from './program-state/file-state-manager.node.ts';
