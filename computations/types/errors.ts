@@ -139,6 +139,28 @@ export type CardinalityErrorCode =
 /** The number of clients cannot be told, or two arguments disagree about it. */
 export class CardinalityError extends FedloomError<CardinalityErrorCode> {}
 
+export type FormErrorCode =
+  | 'form.signature'
+  | 'form.result'
+  | 'form.broadcast_after_aggregation'
+  | 'form.unsupported_call'
+  | 'form.part';
+
+/** A computation does not have the form that was asked for, or a part of a form has a wrong type. */
+export class FormError extends FedloomError<FormErrorCode> {
+  /** The part of the form that does not fit. */
+  readonly part: string;
+
+  constructor(
+    code: FormErrorCode,
+    message: string,
+    options: FedloomErrorOptions & { readonly part: string },
+  ) {
+    super(code, message, options);
+    this.part = options.part;
+  }
+}
+
 export type ExecutionErrorCode =
   | 'execution.sum_overflow'
   | 'execution.empty_mean'

@@ -52,9 +52,15 @@ export const computationCase: fc.Arbitrary<ComputationCase> = fc
   .array(fc.nat(1000), { minLength: 1, maxLength: 300, size: 'max' })
   .map((choices) => new Generator(choices).computation());
 
+/** One round: a state at the server and data of the clients to the next state and an output. */
+export const roundCase: fc.Arbitrary<ComputationCase> = fc
+  .array(fc.nat(1000), { minLength: 1, maxLength: 300, size: 'max' })
+  .map((choices) => new Generator(choices, { isRound: true }).round());
+
 const Pair = struct({ a: int32(), b: float32() });
 const Deep = struct([struct({ a: int32(), b: float32() }), float32(2)]);
 const MEMBERS: readonly Type[] = [int32(), float32(), Pair, float32(2), Deep];
+const Elements = sequence(int32());
 const FLOATS: readonly Type[] = [float32(), float32(2), struct({ u: float32(), v: float32(2) })];
 const PARAMETERS: readonly FederatedType[] = [
   atClients(int32()),
@@ -77,10 +83,29 @@ type Scope = readonly Bound[];
 
 class Generator {
   readonly #choices: readonly number[];
+  /** In a round nothing that was aggregated is broadcast. */
+  readonly #isRound: boolean;
   #next = 0;
+  #isSent = false;
 
-  constructor(choices: readonly number[]) {
+  constructor(choices: readonly number[], { isRound = false } = {}) {
     this.#choices = choices;
+    this.#isRound = isRound;
+  }
+
+  round(): ComputationCase {
+    const clients = 1 + this.#choose(3);
+    const types = [atServer(this.#oneOf(MEMBERS)), atClients(this.#oneOf([...MEMBERS, Elements]))];
+    const [state, data] = types as [FederatedType, FederatedType];
+    const type = structOf(types.map((each, i) => ({ name: ['s', 'd'][i] ?? null, type: each })));
+    const scope = [{ name: this.#name(), type }];
+    const next = this.#atServer(state.member, scope, MOST_DEPTH);
+    const output = this.#atServer(this.#oneOf(MEMBERS), scope, MOST_DEPTH);
+    return {
+      block: lambda(scope[0]?.name ?? '', type, structBlock([next, output].map(unnamed))),
+      parameters: types,
+      args: [this.#dataOf(state, clients), this.#dataOf(data, clients)],
+    };
   }
 
   computation(): ComputationCase {
@@ -155,7 +180,10 @@ class Generator {
       case 2:
         return this.#evaluated(member, 'clients', scope);
       case 3: {
+        const outer = this.#isSent;
+        this.#isSent = true;
         const value = this.#atServer(member, scope, depth - 1);
+        this.#isSent = outer;
         const broadcast = intrinsicCall(
           'federated_broadcast',
           value,
@@ -186,7 +214,9 @@ class Generator {
     if (known.length > 0 && (depth <= 0 || this.#choose(3) === 0)) return this.#oneOf(known);
     if (depth <= 0) return this.#evaluated(member, 'server', scope);
     const result = atServer(member);
-    switch (this.#choose(7)) {
+    const choice = this.#choose(7);
+    const aggregates = choice === 0 || choice === 1 || choice === 4;
+    switch (aggregates && this.#isRound && this.#isSent ? 6 : choice) {
       case 0:
       case 1: {
         const uri = this.#oneOf(['federated_sum', 'federated_min', 'federated_max']);
