@@ -20,8 +20,7 @@ export class Interruption {
       const abort = (): void => reject(signal.reason);
       if (signal.aborted) abort();
       else {
-        signal.addEventListener('abort', abort, { once: true });
-        this.#stop = () => signal.removeEventListener('abort', abort);
+        this.#stop = onAbort(signal, abort);
       }
     });
     // It need not be waited for.
@@ -47,6 +46,32 @@ export class Interruption {
   [Symbol.dispose](): void {
     this.#stop();
   }
+}
+
+/** Who waits on each signal: there can be thousands, of which the signal sees one listener. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls back when a signal is aborted.
+ * @returns what ends that.
+ */
+function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  let callbacks = waiting.get(signal);
+  if (callbacks === undefined) {
+    const all = new Set<() => void>();
+    waiting.set(signal, all);
+    signal.addEventListener(
+      'abort',
+      () => {
+        for (const each of all) each();
+      },
+      { once: true },
+    );
+    callbacks = all;
+  }
+  callbacks.add(callback);
+  const registered = callbacks;
+  return () => registered.delete(callback);
 }
 
 /** A single wait; see `Interruption.within`. */
