@@ -94,13 +94,13 @@ function stateTypeOf({ type }: FunctionNode): Type {
 
 /** Each child goes on from where the one before it stopped. */
 async function passThroughChildren(
-  { executors, counts, options }: Composition,
+  { executors, counts, below }: Composition,
   plan: Plan,
   zero: MaterializedValue,
 ): Promise<MaterializedValue> {
   let total = zero;
   for (const [i, child] of executors.entries()) {
-    if (counts[i] !== 0) total = await aggregateAtChild(child, plan, i, total, options);
+    if (counts[i] !== 0) total = await aggregateAtChild(child, plan, i, total, below);
   }
   return total;
 }
@@ -111,10 +111,10 @@ async function mergeChildren(
   plan: Plan,
   zero: MaterializedValue,
 ): Promise<MaterializedValue> {
-  const { executors, counts, server, options } = composition;
+  const { executors, counts, server, options, below } = composition;
   const filled = executors.flatMap((child, i) => (counts[i] === 0 ? [] : [{ child, i }]));
   const [first, ...others] = await gatherFromEach(filled, CHILDREN, URI, options, ({ child, i }) =>
-    aggregateAtChild(child, plan, i, zero, options),
+    aggregateAtChild(child, plan, i, zero, below),
   );
   if (first === undefined) return zero;
   using mergeAtServer = await sendFunction(plan.merge, server);

@@ -67,21 +67,21 @@ export const COMPOSING_PRIMITIVES: ReadonlyMap<string, ComposingPrimitive> = new
 ]);
 
 function mapWith(uri: string): ComposingPrimitive {
-  return async ({ executors, options }, argument, type) => {
+  return async ({ executors, options, below }, argument, type) => {
     const [fn, value] = asStruct(argument, uri).elements;
     const mapper = asFunction(fn, uri);
     const { parts } = asComposed(value, uri);
     const results = await atEachChild(executors, CHILDREN, uri, options, async (child, i, gate) => {
       using atChild = await sendFunction(mapper, child);
       using both = await structAtChild(child, atChild, parts[i] as ExecutorValue);
-      return await callAtChild(child, uri, type, both, { options, gate });
+      return await callAtChild(child, uri, type, both, { options: below, gate });
     });
     return new ComposedNode(placedResult(type, uri), results);
   };
 }
 
 async function evaluateAtClients(
-  { executors, options }: Composition,
+  { executors, options, below }: Composition,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -89,7 +89,7 @@ async function evaluateAtClients(
   const fn = asFunction(argument, uri);
   const results = await atEachChild(executors, CHILDREN, uri, options, async (child, _i, gate) => {
     using atChild = await sendFunction(fn, child);
-    return await callAtChild(child, uri, type, atChild, { options, gate });
+    return await callAtChild(child, uri, type, atChild, { options: below, gate });
   });
   return new ComposedNode(placedResult(type, uri), results);
 }
@@ -120,7 +120,7 @@ async function valueAtClients(
 }
 
 async function zipAtClients(
-  { executors, options }: Composition,
+  { executors, options, below }: Composition,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -128,14 +128,14 @@ async function zipAtClients(
   const source = asStruct(argument, uri);
   const parts = await atEachChild(executors, CHILDREN, uri, options, async (child, i) => {
     using tree = await partsAsStruct(child, source, i, uri);
-    return await callAtChild(child, uri, type, tree, { options });
+    return await callAtChild(child, uri, type, tree, { options: below });
   });
   return new ComposedNode(placedResult(type, uri), parts);
 }
 
 /** As without a tree, the root computes each row once, and sends each client those it asked for. */
 async function select(
-  { executors, counts, server, options }: Composition,
+  { executors, counts, server, options, below }: Composition,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -157,14 +157,14 @@ async function select(
   );
   const placed = placedResult(type, uri);
   const parts = await atEachChild(executors, CHILDREN, uri, options, (child, i) =>
-    child.createValue({ kind: 'federated', members: shares[i] ?? [] }, placed, options),
+    child.createValue({ kind: 'federated', members: shares[i] ?? [] }, placed, below),
   );
   return new ComposedNode(placed, parts);
 }
 
 /** As without a tree, every client gets all rows and picks its own: no key leaves it. */
 async function secureSelect(
-  { executors, server, options }: Composition,
+  { executors, server, options, below }: Composition,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
@@ -196,19 +196,19 @@ async function secureSelect(
     });
     using pick = await child.createValue(intrinsic('select_by_keys', pickType), pickType);
     using picking = await structAtChild(child, pick, own);
-    return await callAtChild(child, 'federated_map', mapType, picking, { options, gate });
+    return await callAtChild(child, 'federated_map', mapType, picking, { options: below, gate });
   });
   return new ComposedNode(placed, parts);
 }
 
 async function sendToClients(
-  { executors, options }: Composition,
+  { executors, options, below }: Composition,
   common: MaterializedValue,
   placed: FederatedType,
   uri: string,
 ): Promise<ValueNode> {
   const parts = await atEachChild(executors, CHILDREN, uri, options, (child) =>
-    child.createValue({ kind: 'federated', members: [common] }, placed, options),
+    child.createValue({ kind: 'federated', members: [common] }, placed, below),
   );
   return new ComposedNode(placed, parts, common);
 }

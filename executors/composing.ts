@@ -17,7 +17,7 @@ import {
 import { atEachChild, gatherFromEach } from './client-work.ts';
 import { ComposedNode } from './composed-node.ts';
 import { COMPOSING_PRIMITIVES } from './composing-primitives.ts';
-import { CHILDREN, type Composition, membersOf, shareOut } from './composition.ts';
+import { CHILDREN, type Composition, membersOf, optionsBelow, shareOut } from './composition.ts';
 import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
 import { FederatedNode } from './federated-node.ts';
 import { PRIMITIVES } from './federated-primitives.ts';
@@ -73,7 +73,7 @@ export interface ComposingOptions {
  * between them, so a value that stays in its executor (an opaque one) cannot be an accumulator.
  */
 export class ComposingExecutor extends PlacedLayerExecutor {
-  readonly #composition: Omit<Composition, 'options'>;
+  readonly #composition: Omit<Composition, 'options' | 'below'>;
   readonly #federation: Omit<Federation, 'options'>;
   readonly #atPlacements: ReadonlyMap<string, readonly Executor[]>;
   readonly #clientCount: number;
@@ -150,8 +150,10 @@ export class ComposingExecutor extends PlacedLayerExecutor {
   protected override primitive(uri: string): BoundPrimitive | null {
     const composing = COMPOSING_PRIMITIVES.get(uri);
     if (composing !== undefined) {
-      return (argument, type, options) =>
-        composing({ ...this.#composition, options }, argument, type);
+      return (argument, type, options) => {
+        const below = optionsBelow(options, this.#clientCount);
+        return composing({ ...this.#composition, options, below }, argument, type);
+      };
     }
     const atServer = PRIMITIVES.get(uri);
     if (atServer === undefined) return null;
@@ -181,6 +183,7 @@ export class ComposingExecutor extends PlacedLayerExecutor {
     if (type.placement !== 'clients') return this.#embedAtOne(values, type, options);
     const { executors, counts } = this.#composition;
     requireCount(values.length, type.allEqual ? 1 : this.#clientCount, type, 'members');
+    const below = optionsBelow(options, this.#clientCount);
     // All children read an all-equal value, and a sequence in it may be readable only once.
     const common = type.allEqual
       ? await readAgain(values[0] as MaterializedValue, options.signal)
@@ -191,8 +194,7 @@ export class ComposingExecutor extends PlacedLayerExecutor {
       CHILDREN,
       'receiving its data',
       options,
-      (child, i) =>
-        child.createValue({ kind: 'federated', members: shares[i] ?? [] }, type, options),
+      (child, i) => child.createValue({ kind: 'federated', members: shares[i] ?? [] }, type, below),
     );
     return new ComposedNode(type, parts, common);
   }
@@ -205,8 +207,9 @@ export class ComposingExecutor extends PlacedLayerExecutor {
     if (type.placement === 'clients') {
       const what = `finding the data '${block.uri}'`;
       const { executors } = this.#composition;
+      const below = optionsBelow(options, this.#clientCount);
       const parts = await atEachChild(executors, CHILDREN, what, options, (child) =>
-        child.createValue(block, type, options),
+        child.createValue(block, type, below),
       );
       return new ComposedNode(type, parts);
     }

@@ -20,6 +20,8 @@ export interface Composition {
   readonly aggregation: TreeAggregation;
   /** What came with the request for which the intrinsic runs. */
   readonly options: RequestOptions;
+  /** The same for the children: what they report counts towards all clients. */
+  readonly below: RequestOptions;
   /** Brings an unplaced value to the server's executor. */
   lower(node: ValueNode): Promise<TargetNode>;
 }
@@ -64,4 +66,31 @@ export function membersOf(value: MaterializedValue): readonly MaterializedValue[
     'execution.unsupported_value',
     `A child of the tree sent a ${value.kind} where a placed value is due.`,
   );
+}
+
+/**
+ * What goes along with requests to the children. They tell of their own clients; whoever listens
+ * hears of all clients, and of each intrinsic once.
+ * @param total number of clients of all children.
+ */
+export function optionsBelow(options: RequestOptions, total: number): RequestOptions {
+  const { onProgress } = options;
+  if (onProgress === undefined) return options;
+  const doneByWork = new Map<string, number>();
+  return {
+    ...options,
+    onProgress(step) {
+      if (step.kind === 'intrinsic') return;
+      if (step.kind !== 'clients') {
+        onProgress(step);
+        return;
+      }
+      const known = doneByWork.get(step.work);
+      // Each child begins at none; after that, each report is one client more.
+      if (step.done === 0 && known !== undefined) return;
+      const done = step.done === 0 ? 0 : (known ?? 0) + 1;
+      doneByWork.set(step.work, done);
+      onProgress({ ...step, done, total });
+    },
+  };
 }
