@@ -36,9 +36,22 @@ export interface OperatorEnvironment {
  */
 export type OperatorPurity = 'pure' | 'random' | 'linear';
 
+/**
+ * How another thread makes the same operators: functions cannot be sent there, but the name of those
+ * who make them, and what they are made of, can.
+ */
+export interface OperatorRecipe {
+  /** Names the maker, e.g. `masking`. */
+  readonly family: string;
+  /** What the maker takes, as data. Secrets have no place in it: they stay where they are. */
+  readonly options: unknown;
+}
+
 export interface Operator {
   readonly uri: string;
   readonly purity: OperatorPurity;
+  /** Without one it runs on the thread that made it. The same object for all that it makes. */
+  readonly recipe?: OperatorRecipe;
   /**
    * Throws a `FederatedTypeError` unless the operator has this concrete type. It is asked when the
    * operator is put into an executor, so that no call of a wrong type ever runs.

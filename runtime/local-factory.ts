@@ -25,6 +25,7 @@ import {
 import { clientTree, combinersOf } from './client-tree.ts';
 import { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
 import { managedExecutorFactory } from './managed-factory.ts';
+import { ThreadedLeaves } from './threads/threaded-leaves.ts';
 
 export interface LocalExecutorFactoryOptions {
   /** Number of clients where the arguments do not tell. @default 0 */
@@ -50,6 +51,12 @@ export interface LocalExecutorFactoryOptions {
   readonly dataSource?: (placement: string, index: number) => DataSource;
   /** Random bytes for operators; for tests. @default `crypto.getRandomValues` */
   readonly random?: (n: number) => Uint8Array;
+  /**
+   * Runs clients and roles on worker threads, in parallel: at most so many, or one a core. Each has a
+   * backend of its own, of the kind of `backend`. Data sources, operators of your own, and protocols
+   * that were given keys or `random` stay on the calling thread. @default all on the calling thread
+   */
+  readonly threads?: number | 'auto';
   /** How many executors, one for each number of clients, are kept for reuse. @default 10 */
   readonly maxExecutors?: number;
   /**
@@ -73,11 +80,13 @@ export interface LocalExecutorFactoryOptions {
 export function localExecutorFactory(options: LocalExecutorFactoryOptions = {}): ExecutorFactory {
   const { secureAggregation, defaultClients, maxExecutors } = options;
   const secure = secureAggregation === undefined ? null : toSecureStack(secureAggregation);
-  const makeLeaf = leafMaker(options, secure);
+  const threads = threadsOf(options);
+  const makeLeaf = leafMaker(options, secure, threads);
   // Refuses a wrong fanout now, and not at the first run.
   combinersOf(0, options.maxFanout ?? Number.POSITIVE_INFINITY);
   return managedExecutorFactory({
     build: (cardinalities) => buildStack(cardinalities, makeLeaf, secure, options),
+    ...(threads === null ? {} : { onClose: () => threads.close() }),
     ...(secure === null ? {} : { handles: secure.handles }),
     ...(defaultClients === undefined ? {} : { defaultClients }),
     ...(maxExecutors === undefined ? {} : { maxExecutors }),
@@ -86,7 +95,11 @@ export function localExecutorFactory(options: LocalExecutorFactoryOptions = {}):
 
 type LeafMaker = (placement: string, index: number) => Executor | Promise<Executor>;
 
-function leafMaker(options: LocalExecutorFactoryOptions, secure: SecureStack | null): LeafMaker {
+function leafMaker(
+  options: LocalExecutorFactoryOptions,
+  secure: SecureStack | null,
+  threads: ThreadedLeaves | null,
+): LeafMaker {
   const { leaf, wrapLeaf, dataSource, random } = options;
   const operators = [...(options.operators ?? []), ...(secure?.operators ?? [])];
   // One backend for all leaves: programs are prepared once, however many clients there are.
@@ -106,11 +119,18 @@ function leafMaker(options: LocalExecutorFactoryOptions, secure: SecureStack | n
       ...(random === undefined ? {} : { random }),
       ...(dataSource === undefined ? {} : { dataSource: dataSource(placement, index) }),
     };
-    return leafExecutor(await backend(), leafOptions);
+    // The server works on what comes from everywhere, and so on the thread where it arrives.
+    const isHere = threads === null || placement === 'server' || placement === 'combiner';
+    return isHere ? leafExecutor(await backend(), leafOptions) : threads.leaf(leafOptions);
   };
   const make = traced(leaf ?? standardLeaf, options);
   if (wrapLeaf === undefined) return make;
   return async (placement, index) => wrapLeaf(await make(placement, index), placement, index);
+}
+
+function threadsOf({ threads, backend }: LocalExecutorFactoryOptions): ThreadedLeaves | null {
+  if (threads === undefined) return null;
+  return new ThreadedLeaves({ threads, ...(backend && { backend: backend.name }) });
 }
 
 /** Without tracing nothing is wrapped, so that it costs nothing. */

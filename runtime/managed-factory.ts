@@ -11,6 +11,8 @@ export interface ManagedFactoryOptions {
   readonly build: (cardinalities: Cardinalities) => Promise<Executor>;
   /** How many executors are kept at most. @default 10 */
   readonly maxExecutors?: number;
+  /** Frees what the executors shared; called after they are closed. */
+  readonly onClose?: () => Promise<void>;
   /** See `ExecutorFactory.handles`. */
   readonly handles?: ReadonlySet<string>;
   /** See `ExecutorFactory.defaultClients`. */
@@ -32,6 +34,7 @@ class ManagedFactory implements ExecutorFactory {
   readonly defaultClients?: number;
   readonly #build: (cardinalities: Cardinalities) => Promise<Executor>;
   readonly #maxExecutors: number;
+  readonly #onClose: () => Promise<void>;
   /** By cardinalities, least recently used first. */
   readonly #kept = new Map<string, Entry>();
   /** Every entry that is not closed yet, kept or not. */
@@ -39,8 +42,9 @@ class ManagedFactory implements ExecutorFactory {
   readonly #byExecutor = new WeakMap<Executor, Entry>();
   #closed = false;
 
-  constructor({ build, maxExecutors, handles, defaultClients }: ManagedFactoryOptions) {
+  constructor({ build, maxExecutors, onClose, handles, defaultClients }: ManagedFactoryOptions) {
     this.#build = build;
+    this.#onClose = onClose ?? (async () => {});
     this.#maxExecutors = Math.max(1, maxExecutors ?? DEFAULT_MAX_EXECUTORS);
     if (handles !== undefined) this.handles = handles;
     if (defaultClients !== undefined) this.defaultClients = defaultClients;
@@ -88,6 +92,7 @@ class ManagedFactory implements ExecutorFactory {
       return entry.started ? ending : void ending.catch(() => {});
     });
     const attempts = await Promise.allSettled(endings);
+    await this.#onClose();
     const failed = attempts.find((attempt) => attempt.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }

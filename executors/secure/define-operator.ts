@@ -39,6 +39,16 @@ export function defineOperator({ uri, signature, purity, run }: OperatorDefiniti
   };
 }
 
+/** The operators, with a recipe by which another thread makes them of the same options. */
+export function withRecipe<O>(
+  family: string,
+  make: (options: O) => readonly Operator[],
+  options: O,
+): readonly Operator[] {
+  const recipe = { family, options };
+  return make(options).map((operator) => ({ ...operator, recipe }));
+}
+
 /** The bytes of an argument whose type is `uint8[?]`. */
 export function bytesOf(value: OperatorValue | undefined): Uint8Array {
   if (value?.kind === 'tensor' && value.data instanceof Uint8Array) return value.data;

@@ -17,6 +17,7 @@ import {
 } from '../../protocols/index.ts';
 import type { ExecutorValue } from '../executor.ts';
 import { atEveryone, DEFAULT_TIMEOUT_MS, requireStageLimits, type StageOptions } from './cohort.ts';
+import { withRecipe } from './define-operator.ts';
 import { decoded, requireNoFault, requireSender } from './faults.ts';
 import { maskingOperators, maskingParameters, maskingState } from './masking-operators.ts';
 import { BYTES } from './participant.ts';
@@ -66,7 +67,7 @@ export function maskingProtocol({
   return {
     name: 'masking',
     roles: [],
-    operators: maskingOperators({ minimumClients }),
+    operators: withRecipe('masking', maskingOperators, { minimumClients }),
     open: (parties) => new MaskingSession(parties, timeoutMs),
   };
 }

@@ -39,9 +39,11 @@ import {
   requireWhole,
   type StageOptions,
 } from './cohort.ts';
+import { withRecipe } from './define-operator.ts';
 import { decoded, faultError, requireNoFault, requireProtocol } from './faults.ts';
 import {
   KEY_PAIR,
+  type PaillierPolicy,
   packingPlan,
   paillierAggregate,
   paillierEncryptor,
@@ -133,17 +135,24 @@ export function paillierProtocol(options: PaillierOptions = {}): SecureAggregati
   const least = allowInsecureModulus ? QUICK_MODULUS_BITS : LEAST_MODULUS_BITS;
   requireWhole('modulusBits', modulusBits, least, LARGEST_MODULUS_BITS);
   const policy = { modulusBits, allowInsecureModulus };
+  const parties: PaillierPolicy = {
+    ...policy,
+    minimumClients,
+    sealed,
+    decrypts: keyHolder === 'server' ? 'unmasked' : 'masked',
+  };
   return {
     name: 'paillier',
     roles: [keyHolder, aggregator].filter((placement) => placement !== 'server'),
-    operators: paillierOperators({
-      ...policy,
-      minimumClients,
-      sealed,
-      decrypts: keyHolder === 'server' ? 'unmasked' : 'masked',
-      ...(keys.paillier === undefined ? {} : { privateKey: keys.paillier }),
-      ...(keys.aggregator === undefined ? {} : { aggregatorKeys: keys.aggregator }),
-    }),
+    operators:
+      keys.paillier === undefined && keys.aggregator === undefined
+        ? withRecipe('paillier', paillierOperators, parties)
+        : // Given keys stay on the thread where they are.
+          paillierOperators({
+            ...parties,
+            ...(keys.paillier === undefined ? {} : { privateKey: keys.paillier }),
+            ...(keys.aggregator === undefined ? {} : { aggregatorKeys: keys.aggregator }),
+          }),
     open: (parties) => new PaillierSession(parties, { keyHolder, aggregator, timeoutMs, policy }),
   };
 }

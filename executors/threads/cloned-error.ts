@@ -1,0 +1,80 @@
+/** @file Errors on their way between threads: ours come out as what they were, with their codes. */
+
+import {
+  CardinalityError,
+  ContextError,
+  ExecutionError,
+  FederatedTypeError,
+  FedloomError,
+  GraphError,
+  ProtocolAbortError,
+  TraceError,
+  UnsupportedAggregationError,
+  ValueError,
+} from '../../computations/types/index.ts';
+import type { ClonedError } from './messages.ts';
+
+export function cloneError(error: unknown): ClonedError {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
+  const { name, message, stack, cause } = error;
+  const details = Object.fromEntries(
+    FIELDS.flatMap((field) => {
+      const value: unknown = Reflect.get(error, field);
+      return typeof value === 'string' ? [[field, value]] : [];
+    }),
+  );
+  return {
+    name,
+    message,
+    ...(stack !== undefined && { stack }),
+    ...(error instanceof FedloomError && { code: error.code, details }),
+    ...(cause !== undefined && { cause: cloneError(cause) }),
+  };
+}
+
+export function restoreError(cloned: ClonedError): Error {
+  const { name, message, stack, code } = cloned;
+  const options = cloned.cause === undefined ? undefined : { cause: restoreError(cloned.cause) };
+  const error =
+    code === undefined
+      ? new Error(message, options)
+      : // The constructor puts the code in front again.
+        construct(cloned, code, message.replace(`[${code}] `, ''), options);
+  if (error.name !== name) Object.defineProperty(error, 'name', { value: name });
+  if (stack !== undefined) error.stack = stack;
+  return error;
+}
+
+type Options = { readonly cause: Error } | undefined;
+type Constructor = new (code: never, message: string, options?: Options) => Error;
+
+function construct(
+  { name, details = {} }: ClonedError,
+  code: string,
+  message: string,
+  options: Options,
+): Error {
+  if (name === 'ProtocolAbortError') {
+    const { stage = '', reason = '', offender } = details;
+    const about = { ...options, stage, reason, offender };
+    return new ProtocolAbortError(code as ProtocolAbortError['code'], message, about);
+  }
+  const Class = CLASSES[name];
+  if (Class === undefined) return new Error(`[${code}] ${message}`, options);
+  // Codes come from the same classes at the other side.
+  return new Class(code as never, message, { ...details, ...options } as Options);
+}
+
+/** What the classes carry beside code and message. */
+const FIELDS = ['expected', 'given', 'stage', 'reason', 'offender'] as const;
+
+const CLASSES: { readonly [name: string]: Constructor | undefined } = {
+  CardinalityError,
+  ContextError,
+  ExecutionError,
+  FederatedTypeError,
+  GraphError,
+  TraceError,
+  UnsupportedAggregationError,
+  ValueError,
+};
