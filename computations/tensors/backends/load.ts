@@ -17,8 +17,8 @@ export interface BackendOptions {
 }
 
 /**
- * The backend to run on; the same object for each call that chooses the same one. The environment
- * variable FEDLOOM_BACKEND chooses if `prefer` does not.
+ * The backend to run on; the same object for each call that chooses the same one for the same
+ * reason. The environment variable FEDLOOM_BACKEND chooses if `prefer` does not.
  * @throws ExecutionError `execution.backend_unavailable` if the backend asked for is not here
  */
 export async function loadBackend(options: BackendOptions = {}): Promise<Backend> {
@@ -57,21 +57,45 @@ export async function loadBackend(options: BackendOptions = {}): Promise<Backend
 const PREFERENCE: readonly BackendName[] = ['native', 'wasm', 'cpu'];
 
 const REMEDIES: Readonly<Record<BackendName, string>> = {
-  native: 'Install it with `npm install @tensorflow/tfjs-node`, or choose wasm.',
+  native: 'Install it with `npm install @tensorflow/tfjs-node` on Node 20 to 22, or choose wasm.',
   wasm: 'Check that the .wasm files of @tensorflow/tfjs-backend-wasm can be read, or choose cpu.',
   cpu: 'Check that @tensorflow/tfjs is installed whole.',
 };
 
-const started = new Map<BackendName, Promise<Backend>>();
+const devices = new Map<BackendName, Promise<Device>>();
+const backends = new Map<string, Backend>();
 
-function start(name: BackendName, reason: string, options: BackendOptions): Promise<Backend> {
-  const running = started.get(name);
-  if (running !== undefined) return running;
-  const backend = STARTERS[name](options).then((device) => new DeviceBackend(device, reason));
-  started.set(name, backend);
-  // A failed start may be tried again, with another folder for instance.
-  backend.catch(() => started.delete(name));
+async function start(name: BackendName, reason: string, options: BackendOptions): Promise<Backend> {
+  const device = await startDevice(name, options);
+  // Tensors belong to the device, so backends that differ in their reason only share them.
+  const known = backends.get(reason);
+  if (known !== undefined) return known;
+  const backend = new DeviceBackend(device, reason);
+  backends.set(reason, backend);
   return backend;
+}
+
+let lastStart: Promise<unknown> = Promise.resolve();
+
+function startDevice(name: BackendName, options: BackendOptions): Promise<Device> {
+  const running = devices.get(name);
+  if (running !== undefined) return running;
+  // One after the other: tfjs has one current backend, and each start makes its own the current one.
+  const device = lastStart.then(() => keepingCurrentBackend(() => STARTERS[name](options)));
+  devices.set(name, device);
+  // A failed start may be tried again, with another folder for instance.
+  lastStart = device.catch(() => devices.delete(name));
+  return device;
+}
+
+/** Puts the backend back that was current before, if there was one. */
+async function keepingCurrentBackend<T>(action: () => Promise<T>): Promise<T> {
+  const before = engine().backendName;
+  try {
+    return await action();
+  } finally {
+    if (typeof before === 'string' && before !== engine().backendName) await tf.setBackend(before);
+  }
 }
 
 const STARTERS: Readonly<Record<BackendName, (options: BackendOptions) => Promise<Device>>> = {
@@ -93,14 +117,12 @@ const STARTERS: Readonly<Record<BackendName, (options: BackendOptions) => Promis
 
 async function startWasm(options: BackendOptions): Promise<Device> {
   const core = engine();
-  const before = core.backendName;
   const wasm = await import('@tensorflow/tfjs-backend-wasm');
   const folder = options.wasmFolder ?? wasmFolder();
   if (folder !== null && core.registry.wasm === undefined) wasm.setWasmPaths(folder);
-  // Only setBackend sets up the kernels of a backend; the user's choice is put back after it.
+  // Only setBackend sets up the kernels of a backend.
   const success = await tf.setBackend('wasm');
   const backend = core.registry.wasm;
-  if (typeof before === 'string' && before !== 'wasm') await tf.setBackend(before);
   if (!success || backend === undefined) throw new Error('it did not start');
   return new TfjsDevice('wasm', backend);
 }

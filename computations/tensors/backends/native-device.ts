@@ -4,6 +4,7 @@
  * through the engine and not by their data ids.
  */
 
+import { equalShapes } from '../graph.ts';
 import type { ConcreteAttributes } from '../kernels/definition.ts';
 import { engine, type TfBackend, type TfTensor, type TfTensorInfo, tf } from '../tfjs.ts';
 import type { Device, DeviceHandle, DeviceInputs } from './device.ts';
@@ -95,13 +96,13 @@ export class NativeDevice implements Device {
     };
   }
 
-  // Some of its kernels call tensor methods on their inputs; they get tensors of the right shape.
+  // The add-on knows a tensor by one shape, so another view of it is a tensor of its own; it shares
+  // the memory, and ends with the scope. Some kernels call tensor methods on their inputs.
   #asTensors(inputs: DeviceInputs): unknown {
-    const tensor = ({ dataId, shape, dtype }: DeviceHandle): TfTensor | TfTensorInfo => {
+    const tensor = ({ dataId, shape }: DeviceHandle): TfTensor => {
       const kept = this.#tensors.get(dataId)?.[0];
-      if (kept !== undefined && String(kept.shape) === String(shape)) return kept;
-      this.#backend.incRef(dataId);
-      return engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, this.#backend);
+      if (kept === undefined) throw new Error('the tensor was freed');
+      return equalShapes(kept.shape, shape) ? kept : tf.reshape(kept, shape);
     };
     return Array.isArray(inputs)
       ? inputs.map(tensor)

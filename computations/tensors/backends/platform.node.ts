@@ -3,14 +3,24 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import process from 'node:process';
+import util from 'node:util';
 
 /** The value of an environment variable. */
 export function environmentVariable(name: string): string | undefined {
   return process.env[name];
 }
 
-/** Imports tfjs-node, which registers its backend. Any error means that it is not here. */
+/**
+ * Imports tfjs-node, which registers its backend. Any error means that it is not here.
+ * @throws Error if this version of Node lacks what tfjs-node calls, or the import fails
+ */
 export async function importNative(): Promise<void> {
+  // tfjs-node 4.22 imports without it, and then fails in each kernel.
+  if (Reflect.get(util, 'isNullOrUndefined') === undefined) {
+    throw new Error(`tfjs-node serves Node below 23 and this is ${process.version}`);
+  }
+  // Only warnings and errors: TensorFlow tells on stderr which instructions it uses.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
   // Not a literal: the package is optional, so the compiler must not look for its types.
   const name = '@tensorflow/tfjs-node';
   await import(name);

@@ -70,6 +70,28 @@ export function poolShape(call: KernelCall, x: readonly number[]): readonly numb
   ];
 }
 
+/**
+ * For each window of a pool over `x` [N,H,W,C], by rows and by columns: the share of it that is
+ * inside the image.
+ */
+export function poolShares(
+  call: KernelCall,
+  x: readonly number[],
+): readonly [readonly number[], readonly number[]] {
+  const [, height = 0, width = 0] = x;
+  const filter = pair(call, 'filterSize');
+  const strides = pair(call, 'strides');
+  const along = (extent: number, axis: 0 | 1): readonly number[] => {
+    const { size, padding } = window(call, extent, filter[axis], strides[axis], 1, axis + 1);
+    return Array.from({ length: size }, (_, position) => {
+      const start = position * strides[axis] - padding[0];
+      const inside = Math.min(start + filter[axis], extent) - Math.max(start, 0);
+      return Math.max(inside, 1) / filter[axis];
+    });
+  };
+  return [along(height, 0), along(width, 1)];
+}
+
 interface Window {
   readonly size: number;
   readonly padding: readonly [number, number];

@@ -14,7 +14,9 @@ import {
   sparseWindows,
 } from './convolution.ts';
 import { fusedProduct } from './fused.ts';
-import { negativeZeroPadding, oneHot, segmentSum } from './indexing.ts';
+import { concatenationOfOne, negativeZeroPadding, oneHot, segmentSum } from './indexing.ts';
+import { batchNormalisation } from './normalisation.ts';
+import { averagePoolGradient } from './pooling.ts';
 import {
   integerAbsolute,
   integerDivision,
@@ -27,9 +29,11 @@ import {
 import { type Emit, LoweredNode, type LoweringRule, type LoweringTarget } from './rule.ts';
 
 const RULES: Readonly<Record<string, LoweringRule>> = {
+  AvgPoolGrad: averagePoolGradient,
   BatchMatMul: transposedProduct,
   _FusedMatMul: fusedProduct,
   Cast: castToBool,
+  Concat: concatenationOfOne,
   Select: selectBool,
   Conv2D: sparseWindows,
   DepthwiseConv2dNative: sparseWindows,
@@ -38,6 +42,7 @@ const RULES: Readonly<Record<string, LoweringRule>> = {
   Conv2DBackpropFilter: conv2DBackpropFilter,
   DepthwiseConv2dNativeBackpropFilter: depthwiseBackpropFilter,
   DepthwiseConv2dNativeBackpropInput: depthwiseBackpropInput,
+  FusedBatchNorm: batchNormalisation,
   Multiply: integerProduct,
   FloorDiv: integerDivision,
   Neg: integerNegation,

@@ -1,4 +1,4 @@
-/** @file Kernels that some backends lack, or do wrongly: one-hot, segment sums, padding. */
+/** @file Kernels that some backends lack, or do wrongly: one-hot, segment sums, padding, joining. */
 
 import type { ValueId } from '../graph.ts';
 import type { LoweringRule } from './rule.ts';
@@ -54,4 +54,11 @@ export const negativeZeroPadding: LoweringRule = (node) => {
       if (parts.length > 1) x = node.emit('Concat', parts, { axis });
     });
   return [x];
+};
+
+/** The native kernel wants two tensors at least. */
+export const concatenationOfOne: LoweringRule = (node) => {
+  const [x, ...others] = Object.values(node.inputs());
+  if (x === undefined || others.length > 0) return null;
+  return [node.emit('Identity', { x })];
 };

@@ -1,5 +1,6 @@
 /** @file What a lowering rule is: it rewrites one node into kernels that a backend has. */
 
+import type { TensorValue } from '../../types/values.ts';
 import type { GraphBuilder } from '../builder.ts';
 import type { Attributes, ConcreteSpec, NodeInputs, ValueId } from '../graph.ts';
 import { type ConcreteAttributes, KernelCall } from '../kernels/definition.ts';
@@ -62,6 +63,16 @@ export class LoweredNode {
   /** Adds a node in the place of this one; it is lowered in its turn. */
   emit(kernel: string, inputs: NodeInputs, attributes: Attributes = {}): ValueId {
     return this.#emit(kernel, inputs, attributes)[0] as ValueId;
+  }
+
+  /** Adds this node itself with other inputs; it is not lowered again. */
+  keep(inputs: NodeInputs): readonly ValueId[] {
+    return this.#builder.node(this.kernel, inputs, this.attributes);
+  }
+
+  /** Adds a tensor whose elements are known. */
+  constant(value: TensorValue): ValueId {
+    return this.#builder.constant(value);
   }
 
   reshape(x: ValueId, shape: readonly number[]): ValueId {

@@ -1,9 +1,14 @@
 /** @file Backends for tests: with the host's shortcut for small graphs, and without it. */
 
 import { DeviceBackend } from '../../../computations/tensors/backends/device-backend.ts';
+import {
+  NATIVE_BACKEND,
+  NativeDevice,
+} from '../../../computations/tensors/backends/native-device.ts';
 import { TfjsDevice } from '../../../computations/tensors/backends/tfjs-device.ts';
 import {
   type Backend,
+  type BackendName,
   type KernelGraph,
   loadBackend,
 } from '../../../computations/tensors/index.ts';
@@ -11,12 +16,17 @@ import { tf } from '../../../computations/tensors/tfjs.ts';
 import { TensorValue } from '../../../computations/types/index.ts';
 
 /** A backend that runs every kernel that it has on the device, however small the graph. */
-export async function deviceOnly(name: 'cpu' | 'wasm'): Promise<Backend> {
+export async function deviceOnly(name: BackendName): Promise<Backend> {
   await loadBackend({ prefer: name });
-  const backend = tf.findBackend(name);
+  const backend = tf.findBackend(name === 'native' ? NATIVE_BACKEND : name);
   if (backend === null) throw new Error(`${name} did not start`);
-  return new DeviceBackend(new TfjsDevice(name, backend), 'test', { tinyElements: 0 });
+  const device = name === 'native' ? new NativeDevice(backend) : new TfjsDevice(name, backend);
+  return new DeviceBackend(device, 'test', { tinyElements: 0 });
 }
+
+/** The backends to test; the native one where it was asked for, so that its absence is a failure. */
+export const BACKENDS: readonly BackendName[] =
+  process.env.FEDLOOM_BACKEND === 'native' ? ['cpu', 'wasm', 'native'] : ['cpu', 'wasm'];
 
 /** Runs a graph on plain values; nothing stays on the backend. */
 export async function runGraph(
@@ -61,8 +71,8 @@ export function noise(length: number, seed = 1): Float32Array {
 }
 
 /** Data ids that the tfjs backend of this name holds. */
-export function dataIds(name: 'cpu' | 'wasm'): number {
-  return tf.findBackend(name)?.numDataIds() ?? 0;
+export function dataIds(name: BackendName): number {
+  return tf.findBackend(name === 'native' ? NATIVE_BACKEND : name)?.numDataIds() ?? 0;
 }
 
 /** The numbers of a value, for comparisons. */

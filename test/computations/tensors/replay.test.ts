@@ -13,7 +13,17 @@ import {
   int64,
   TensorValue,
 } from '../../../computations/types/index.ts';
-import { bool, dataIds, deviceOnly, float, int, long, noise, numbers } from './backends.helpers.ts';
+import {
+  BACKENDS,
+  bool,
+  dataIds,
+  deviceOnly,
+  float,
+  int,
+  long,
+  noise,
+  numbers,
+} from './backends.helpers.ts';
 import { mlpStep } from './models.helpers.ts';
 
 const { graph } = traceTensors(
@@ -32,7 +42,7 @@ const values = (rows: number, seed = 1): TensorValue[] => [
   ),
 ];
 
-describe.each(['cpu', 'wasm'] as const)('replay on %s', (name) => {
+describe.each(BACKENDS)('replay on %s', (name) => {
   let backend: Backend;
   beforeEach(async () => {
     await deviceOnly('wasm');
