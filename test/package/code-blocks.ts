@@ -13,11 +13,12 @@ export interface CodeBlock {
   readonly output: readonly string[];
 }
 
-/** All TypeScript blocks of README, CONTRIBUTING and the pages of `docs/`. */
+/** All TypeScript blocks of README, CONTRIBUTING and the pages of `docs/` and its folders. */
 export function documentedBlocks(): CodeBlock[] {
-  const pages = readdirSync(join(root, 'docs'))
+  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.md'))
-    .map((file) => `docs/${file}`);
+    .map((file) => `docs/${file.replaceAll('\\', '/')}`)
+    .sort();
   return ['README.md', 'CONTRIBUTING.md', ...pages].flatMap(blocksOf);
 }
 
