@@ -18,6 +18,13 @@ export type Reply =
   | { readonly op: 'read'; readonly request: number; readonly value: MaterializedValue }
   | { readonly op: 'done'; readonly request: number };
 
+export interface ConnectionUsage {
+  /** Handles on values of the worker that were not disposed. */
+  readonly handles: number;
+  /** Sequences of this thread that the worker may pull from. */
+  readonly streams: number;
+}
+
 export interface ConnectionOptions {
   /** Called when the first request of several begins, and when the last one is settled. */
   readonly onBusy: (busy: boolean) => void;
@@ -32,6 +39,7 @@ export class WorkerConnection {
   /** Hashes of the blocks that the worker keeps, the one used last at the end. */
   readonly #sent = new Set<string>();
   #requests = 0;
+  #handles = 0;
   #lost: Error | null = null;
 
   constructor(port: Port, { onBusy }: ConnectionOptions) {
@@ -44,9 +52,14 @@ export class WorkerConnection {
     return this.#lost;
   }
 
-  /** Sequences that the worker may still pull from, for tests of leaks. */
-  get openStreams(): number {
-    return this.#streams.size;
+  /** What the worker holds for this thread, and the other way round. */
+  get usage(): ConnectionUsage {
+    return { handles: this.#handles, streams: this.#streams.size };
+  }
+
+  /** Counts handles on values of the worker. */
+  countHandles(change: number): void {
+    this.#handles += change;
   }
 
   /**

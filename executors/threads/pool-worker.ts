@@ -2,7 +2,7 @@
 
 import { ContextError, ExecutionError } from '../../computations/types/index.ts';
 import { restoreError } from './cloned-error.ts';
-import { WorkerConnection } from './connection.ts';
+import { type ConnectionUsage, WorkerConnection } from './connection.ts';
 import type { FromWorker } from './messages.ts';
 import { requireThreads, workerScript } from './platform.ts';
 
@@ -51,6 +51,10 @@ export class PoolWorker {
     worker.on('message', (messages: readonly FromWorker[]) => this.#receive(messages));
     worker.once('error', (error: unknown) => this.#lose(this.#ended(error)));
     worker.once('exit', (code) => this.#lose(this.#ended(new Error(`It exited with ${code}.`))));
+  }
+
+  get usage(): ConnectionUsage {
+    return this.#connection.usage;
   }
 
   /** Ends it; what it does fails with the reason. */

@@ -5,6 +5,7 @@
 
 import { ContextError, ValueError } from '../../computations/types/index.ts';
 import type { OperatorRecipe } from '../operator.ts';
+import type { ConnectionUsage } from './connection.ts';
 import { requireThreads } from './platform.ts';
 import { PoolWorker } from './pool-worker.ts';
 import { ThreadExecutor } from './thread-executor.ts';
@@ -21,6 +22,10 @@ export interface ThreadPoolOptions {
    * `context.start_timeout`. @default 30000
    */
   readonly startTimeoutMs?: number;
+}
+
+export interface ThreadPoolUsage extends ConnectionUsage {
+  readonly workers: number;
 }
 
 export class ThreadPool {
@@ -43,9 +48,15 @@ export class ThreadPool {
     this.#workers = new Array<PoolWorker | null>(threads === 'auto' ? cores : threads).fill(null);
   }
 
-  /** Number of workers that run. */
-  get running(): number {
-    return this.#workers.filter((worker) => worker !== null).length;
+  /** The workers that run, and what all of them hold. */
+  get usage(): ThreadPoolUsage {
+    const running = this.#workers.filter((worker) => worker !== null);
+    const usages = running.map(({ usage }) => usage);
+    return {
+      workers: running.length,
+      handles: usages.reduce((sum, { handles }) => sum + handles, 0),
+      streams: usages.reduce((sum, { streams }) => sum + streams, 0),
+    };
   }
 
   /**

@@ -25,6 +25,7 @@ export class ThreadExecutor implements Executor {
   readonly #leaf: number;
   readonly #onClose: () => void;
   #closing: Promise<void> | null = null;
+  /** Handles that were given out and not disposed. */
   #handles = 0;
 
   private constructor(connection: WorkerConnection, leaf: number, onClose: () => void) {
@@ -48,11 +49,6 @@ export class ThreadExecutor implements Executor {
       operators,
     }));
     return new ThreadExecutor(connection, request, onClose);
-  }
-
-  /** Handles that were given out and not disposed, for tests of leaks. */
-  get openHandles(): number {
-    return this.#handles;
   }
 
   async createValue(
@@ -115,14 +111,16 @@ export class ThreadExecutor implements Executor {
 
   /** @internal */
   dispose(number: number): void {
-    this.#handles--;
+    if (this.#closing === null) this.#countHandles(-1);
     this.#connection.notify({ op: 'dispose', value: number });
   }
 
   async #make(options: RequestOptions, body: () => Body): Promise<ExecutorValue> {
     const reply = await this.#request(body, options.signal);
     if (reply.op !== 'made') throw new TypeError(`A worker answered a request by '${reply.op}'.`);
-    this.#handles++;
+    // With the executor its values are gone, this one too.
+    this.#requireOpen();
+    this.#countHandles(1);
     return new ThreadValue(this, reply.request, typeOf(reply.type));
   }
 
@@ -144,12 +142,18 @@ export class ThreadExecutor implements Executor {
 
   async #shutDown(): Promise<void> {
     this.#connection.dropStreams(this.#leaf);
+    this.#countHandles(-this.#handles);
     const ending = this.#request(() => ({ op: 'close' }), undefined);
     this.#onClose();
     await ending.catch((error: unknown) => {
       // With a worker that is lost, its executors are closed.
       if (this.#connection.lost === null) throw error;
     });
+  }
+
+  #countHandles(change: number): void {
+    this.#handles += change;
+    this.#connection.countHandles(change);
   }
 
   #requireOpen(): void {

@@ -10,7 +10,7 @@ import type { Executor } from '../../executors/executor.ts';
 import type { Operator, OperatorRecipe } from '../../executors/operator.ts';
 import { OperatorExecutor } from '../../executors/operators.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
-import { ThreadPool } from '../../executors/threads/pool.ts';
+import { ThreadPool, type ThreadPoolUsage } from '../../executors/threads/pool.ts';
 
 export interface ThreadedLeavesOptions {
   /** How many workers at most; `'auto'` is one for each core. */
@@ -55,6 +55,11 @@ export class ThreadedLeaves {
         : new OperatorExecutor(onThread, here, random === undefined ? {} : { random });
     const data = dataSource === undefined ? calls : new DataExecutor(calls, dataSource);
     return new ReferenceResolvingExecutor(data);
+  }
+
+  /** The workers that run, and what they hold. */
+  get usage(): ThreadPoolUsage {
+    return this.#pool.usage;
   }
 
   close(): Promise<void> {

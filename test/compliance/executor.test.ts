@@ -1,5 +1,6 @@
 /** @file Runs the compliance suite on every stack that this package makes. */
 
+import { afterAll } from 'vitest';
 import { type Backend, loadBackend } from '../../computations/tensors/index.ts';
 import { CachingExecutor } from '../../executors/caching.ts';
 import { CheckingExecutor } from '../../executors/checking.ts';
@@ -21,6 +22,7 @@ import {
   localExecutorFactory,
   sizingExecutorFactory,
 } from '../../runtime/index.ts';
+import { ThreadedLeaves } from '../../runtime/threads/threaded-leaves.ts';
 import { PassThroughExecutor } from '../executors/pass-through.ts';
 import { trackedBackend } from '../executors/tracked-backend.ts';
 import { describeExecutor, type ExecutorFixture } from './executor.ts';
@@ -219,3 +221,23 @@ describeExecutor(
   'sizing factory',
   over((backend, clients) => sizingExecutorFactory({ backend }).createExecutor({ clients })),
 );
+
+const threads = new ThreadedLeaves({ threads: 2 });
+const threadedFactory = localExecutorFactory({ threads: 2 });
+afterAll(() => Promise.all([threads.close(), threadedFactory.close()]));
+
+describeExecutor(
+  'thread',
+  async () => ({
+    create: () => threads.leaf({}),
+    liveTensors: () => threads.usage.handles + threads.usage.streams,
+  }),
+  { skip: unplaced },
+);
+describeExecutor('local factory with threads', async () => ({
+  create: async (clients) => {
+    // One that was closed by a test is not to be used again.
+    await threadedFactory.cleanUpExecutor({ clients });
+    return threadedFactory.createExecutor({ clients });
+  },
+}));

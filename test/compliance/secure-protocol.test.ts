@@ -12,3 +12,12 @@ describeSecureProtocol('paillier, separate key holder', () =>
 describeSecureProtocol('paillier, key holder and adding server', () =>
   paillier({ ...quick, keyHolder: 'key_holder', aggregator: 'server' }),
 );
+describeSecureProtocol('masking on threads', () => masking({ minimumClients: 1 }), {
+  threads: 2,
+  runs: 3,
+});
+describeSecureProtocol(
+  'paillier on threads',
+  () => paillier({ ...quick, keyHolder: 'key_holder' }),
+  { threads: 2, runs: 3 },
+);

@@ -28,15 +28,20 @@ import { afterAll, describe, expect, test } from 'vitest';
 /**
  * @param create the aggregation with clients that accept any cohort, one of themselves alone included.
  * @param options.runs how many random cases each property gets.
+ * @param options.threads runs clients and roles on so many worker threads.
  */
 export function describeSecureProtocol(
   name: string,
   create: () => SecureAggregation,
-  { runs = 8 }: { readonly runs?: number } = {},
+  { runs = 8, threads }: { readonly runs?: number; readonly threads?: number } = {},
 ): void {
   describe(`secure aggregation: ${name}`, () => {
     const context = new ExecutionContext(
-      localExecutorFactory({ secureAggregation: create(), maxExecutors: 60 }),
+      localExecutorFactory({
+        secureAggregation: create(),
+        maxExecutors: 60,
+        ...(threads !== undefined && { threads }),
+      }),
     );
     const plain = new ExecutionContext(localExecutorFactory({ maxExecutors: 60 }));
     afterAll(() => Promise.all([context.close(), plain.close()]));
