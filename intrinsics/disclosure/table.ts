@@ -20,7 +20,7 @@ export function printReport({ name, type, entries }: ReportData): string {
 }
 
 /** How something leaves, for a person who decides whether it may. */
-export function describeWay({ via, to, bound, at = '' }: DisclosureEntry): string {
+function describeWay({ via, to, bound, at = '' }: DisclosureEntry): string {
   switch (via) {
     case 'plain':
       return "the server sees each client's value";
@@ -35,15 +35,15 @@ export function describeWay({ via, to, bound, at = '' }: DisclosureEntry): strin
   }
 }
 
-export function describeOrigin({ from, through = [] }: DisclosureEntry): string {
+function describeOrigin({ from, through = [] }: DisclosureEntry): string {
   const names = from.join(', ');
   return through.length === 0
     ? names
     : `${names} (through ${through.map((i) => i + 1).join(', ')})`;
 }
 
-export function describePlace({ intrinsic, source }: DisclosureEntry): string {
-  return [intrinsic, source && `at ${printLocation(source)}`].filter(Boolean).join(' ');
+function describePlace({ intrinsic, source }: DisclosureEntry): string {
+  return [intrinsic, source && printLocation(source)].filter(Boolean).join('\n');
 }
 
 function describeBound({ kind, value }: SecureBound): string {
@@ -98,13 +98,15 @@ function layOut(rows: readonly (readonly string[])[]): string[] {
 }
 
 function wrap(text: string): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > CELL_WIDTH) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines;
+  return text.split('\n').flatMap((part) => {
+    const lines: string[] = [];
+    for (const word of part.split(' ')) {
+      const last = lines.at(-1);
+      if (last === undefined || last.length + 1 + word.length > CELL_WIDTH) lines.push(word);
+      else lines[lines.length - 1] = `${last} ${word}`;
+    }
+    return lines;
+  });
 }
 
 const CELL_WIDTH = 40;

@@ -143,11 +143,15 @@ class Program {
   }
 
   #sum(): BuildingBlock | null {
-    const value = this.#some(
-      (type) => isAt('clients')(type) && isSummable((type as FederatedType).member),
-    );
+    const value = this.#some(isAt('clients'));
     if (value === null) return null;
     const { member } = value.type as FederatedType;
+    if (isSummable(member) && this.#draw(fc.boolean)) return this.#sumOf(value, member);
+    const fn = randomFunction(this.#draw, member, { toInteger: true });
+    return this.#sumOf(this.#call('federated_map', [fn, value], atClients(INT)), INT);
+  }
+
+  #sumOf(value: BuildingBlock, member: Type): BuildingBlock {
     const [uri, bound] = this.#draw(
       fc.constantFrom<(readonly [string, number] | readonly [string, null])[]>,
       ['federated_sum', null],

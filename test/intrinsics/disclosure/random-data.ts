@@ -11,7 +11,7 @@ export const VECTOR = int32(null);
 
 /** Types of data that a client may hold. */
 export function clientType(draw: Draw, depth = 2): Type {
-  const kinds = ['int', 'int', 'pair', 'vector', 'sequence', 'struct', 'struct'];
+  const kinds = ['int', 'pair', 'vector', 'vector', 'sequence', 'sequence', 'struct'];
   const kind = draw(fc.constantFrom, ...kinds.slice(0, depth === 0 ? 4 : kinds.length));
   if (kind === 'struct') return randomStruct(draw, () => clientType(draw, depth - 1));
   if (kind === 'sequence') return sequence(elementType(draw, depth - 1));

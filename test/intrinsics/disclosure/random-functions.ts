@@ -79,7 +79,7 @@ function randomResult(draw: Draw, scope: Scope, options: FunctionOptions): Build
   const [first] = fitting;
   if (first === undefined || draw(fc.nat, { max: 5 }) === 0) return integerIn(draw, scope);
   const one = draw(fc.constantFrom, ...fitting);
-  if (draw(fc.boolean)) return one;
+  if (draw(fc.boolean)) return draw(fc.boolean) ? one : (fitting.at(-1) ?? one);
   const other = draw(fc.constantFrom, ...fitting);
   return structBlock([{ name: 'p', value: one }, unnamedValue(other)]);
 }
@@ -163,9 +163,29 @@ function operation(uri: string, args: readonly BuildingBlock[], result: Type): B
   return call(intrinsic(uri, func(argument.type, result)), argument);
 }
 
+/** An integer computed from something in scope, or from what a client finds by name. */
 function integerIn(draw: Draw, scope: Scope): BuildingBlock {
-  const integers = references(scope).filter(({ type }) => isIdentical(type, INT));
-  return draw(fc.constantFrom, ...integers, ...integers, intLiteral(5));
+  // Younger values are made of older ones; taking them makes long ways.
+  const all = references(scope);
+  return condense(draw, draw(fc.constantFrom, ...all, ...all.slice(-2), data(SECRET, INT)));
+}
+
+function condense(draw: Draw, value: BuildingBlock): BuildingBlock {
+  const { type } = value;
+  if (isIdentical(type, INT)) return value;
+  if (isIdentical(type, PAIR)) return call(ADD_PAIR, value);
+  if (isIdentical(type, VECTOR)) return call(SIZE, value);
+  if (type.kind === 'struct' && type.elements.length > 0) {
+    return condense(draw, selection(value, draw(fc.nat, { max: type.elements.length - 1 })));
+  }
+  if (type.kind === 'sequence') {
+    const state = structOf([unnamed(INT), unnamed(type.element)]);
+    const next = reference('step', state);
+    const term = draw(fc.boolean) ? intLiteral(1) : condense(draw, selection(next, 1));
+    const sum = call(ADD, structBlock([selection(next, 0), term].map(unnamedValue)));
+    return operation('sequence_reduce', [value, intLiteral(0), lambda('step', state, sum)], INT);
+  }
+  return intLiteral(6);
 }
 
 type Body = (builder: GraphBuilder, inputs: readonly ValueId[]) => readonly ValueId[];
