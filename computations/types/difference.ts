@@ -3,7 +3,7 @@
  * reading order, marked in the notation of both, and what to do about it.
  */
 
-import { compactNotation } from './compact.ts';
+import { compactNotation, notationLength } from './compact.ts';
 import { markedLines } from './marked-notation.ts';
 import {
   elementOffset,
@@ -13,6 +13,7 @@ import {
   type Span,
   spanOf,
   type TypePath,
+  type TypeStep,
 } from './type-path.ts';
 import type { FunctionType, Shape, StructType, TensorType, Type } from './types.ts';
 
@@ -39,7 +40,7 @@ export interface TypeDifference {
  * `isAssignable` says so.
  */
 export function firstDifference(target: Type, source: Type): TypeDifference | null {
-  return visit(target, source, []);
+  return visit(target, source);
 }
 
 /** The lines that show both types, mark where they differ first, and say what to do. */
@@ -70,74 +71,71 @@ export function explainDifference(target: Type, source: Type): string {
   return lines.join('\n');
 }
 
-function visit(target: Type, source: Type, path: TypePath): TypeDifference | null {
+function visit(target: Type, source: Type): TypeDifference | null {
   if (target === source) return null;
-  if (target.kind !== source.kind) return { path, aspect: 'kind' };
+  if (target.kind !== source.kind) return here('kind');
   switch (target.kind) {
     case 'tensor': {
       const { dtype, shape } = source as TensorType;
-      if (target.dtype !== dtype) return { path, aspect: 'dtype' };
-      return shapeFits(target.shape, shape) ? null : { path, aspect: 'shape' };
+      if (target.dtype !== dtype) return here('dtype');
+      return shapeFits(target.shape, shape) ? null : here('shape');
     }
     case 'struct':
-      return visitStruct(target, source as StructType, path);
+      return visitStruct(target, source as StructType);
     case 'sequence':
       return source.kind === 'sequence'
-        ? visit(target.element, source.element, [...path, { kind: 'each' }])
+        ? under({ kind: 'each' }, visit(target.element, source.element))
         : null;
     case 'function':
-      return visitFunction(target, source as FunctionType, path);
+      return visitFunction(target, source as FunctionType);
     case 'federated': {
       if (source.kind !== 'federated') return null;
-      if (target.placement !== source.placement) return { path, aspect: 'placement' };
-      const inside = visit(target.member, source.member, [...path, { kind: 'member' }]);
-      if (inside !== null) return inside;
-      return target.allEqual && !source.allEqual ? { path, aspect: 'all_equal' } : null;
+      if (target.placement !== source.placement) return here('placement');
+      const inside = visit(target.member, source.member);
+      if (inside !== null) return under({ kind: 'member' }, inside);
+      return target.allEqual && !source.allEqual ? here('all_equal') : null;
     }
     case 'placement':
       return null;
     case 'abstract':
-      return source.kind === 'abstract' && source.label === target.label
-        ? null
-        : { path, aspect: 'label' };
+      return source.kind === 'abstract' && source.label === target.label ? null : here('label');
   }
 }
 
-function visitStruct(
-  target: StructType,
-  source: StructType,
-  path: TypePath,
-): TypeDifference | null {
+function visitStruct(target: StructType, source: StructType): TypeDifference | null {
   const count = Math.max(target.elements.length, source.elements.length);
   const sameCount = target.elements.length === source.elements.length;
   for (let index = 0; index < count; index++) {
     const expected = target.elements[index];
     const given = source.elements[index];
-    if (expected === undefined || given === undefined) {
-      return { path, aspect: 'element_count', element: index };
-    }
+    if (expected === undefined || given === undefined) return here('element_count', index);
     if (given.name !== null && given.name !== expected.name) {
       // In structs of different length, a name out of place shows which element is missing.
-      return { path, aspect: sameCount ? 'element_name' : 'element_count', element: index };
+      return here(sameCount ? 'element_name' : 'element_count', index);
     }
-    const inside = visit(expected.type, given.type, [...path, elementStep(index, expected.name)]);
-    if (inside !== null) return inside;
+    const inside = visit(expected.type, given.type);
+    if (inside !== null) return under(elementStep(index, expected.name), inside);
   }
   return null;
 }
 
-function visitFunction(
-  target: FunctionType,
-  source: FunctionType,
-  path: TypePath,
-): TypeDifference | null {
-  if ((target.parameter === null) !== (source.parameter === null)) return { path, aspect: 'arity' };
+function visitFunction(target: FunctionType, source: FunctionType): TypeDifference | null {
+  if ((target.parameter === null) !== (source.parameter === null)) return here('arity');
   if (target.parameter !== null && source.parameter !== null) {
     // Parameters are contravariant: the source must accept all that the target promises to accept.
-    const inside = visit(source.parameter, target.parameter, [...path, { kind: 'parameter' }]);
-    if (inside !== null) return inside;
+    const inside = visit(source.parameter, target.parameter);
+    if (inside !== null) return under({ kind: 'parameter' }, inside);
   }
-  return visit(target.result, source.result, [...path, { kind: 'result' }]);
+  return under({ kind: 'result' }, visit(target.result, source.result));
+}
+
+function here(aspect: TypeDifference['aspect'], element?: number): TypeDifference {
+  return element === undefined ? { path: [], aspect } : { path: [], aspect, element };
+}
+
+/** The path is made on the way back, so that types which do not differ cost no more than a look. */
+function under(step: TypeStep, found: TypeDifference | null): TypeDifference | null {
+  return found === null ? null : { ...found, path: [step, ...found.path] };
 }
 
 function shapeFits(target: Shape | null, source: Shape | null): boolean {
@@ -177,7 +175,7 @@ function elementMark(type: StructType, whole: Span, index: number): Span {
   if (element === undefined) return { start: whole.end - 1, end: whole.end };
   const start = whole.start + elementOffset(type, index);
   if (element.name !== null) return { start, end: start + element.name.length };
-  return { start, end: start + compactNotation(element.type).length };
+  return { start, end: start + notationLength(element.type) };
 }
 
 function elementName(expected: Type, given: Type, index: number): string | null {

@@ -3,7 +3,7 @@
  * on after its last saved round, and ends in the state in which it would have ended.
  */
 
-import { currentContext } from '../../computations/contexts/context.ts';
+import { currentContext, type InvokeOptions } from '../../computations/contexts/context.ts';
 import {
   type ArgumentOf,
   ContextError,
@@ -49,7 +49,7 @@ export interface RunProcessOptions<S extends Type, A extends readonly Type[], R 
    * last round again when it resumes, but never leaves one out.
    */
   readonly onRound?: (round: Round<S, R>) => void | Promise<void>;
-  /** Ends the run between two rounds, with `context.cancelled`. */
+  /** Ends the run with `context.cancelled`. The round that was running is not saved. */
   readonly signal?: AbortSignal;
 }
 
@@ -102,11 +102,13 @@ class Driver<S extends Type, A extends readonly Type[], R extends NextResult<S>>
   readonly #process: IterativeProcess<S, A, R>;
   readonly #options: RunProcessOptions<S, A, R>;
   readonly #context = currentContext();
+  readonly #invocation: InvokeOptions;
   readonly #saveEvery: number;
 
   constructor(process: IterativeProcess<S, A, R>, options: RunProcessOptions<S, A, R>) {
     this.#process = process;
     this.#options = options;
+    this.#invocation = options.signal === undefined ? {} : { signal: options.signal };
     this.#saveEvery = options.saveEvery ?? 1;
     requireWhole('rounds', options.rounds, 0);
     requireWhole('saveEvery', this.#saveEvery, 1);
@@ -133,7 +135,7 @@ class Driver<S extends Type, A extends readonly Type[], R extends NextResult<S>>
       this.resumedFrom = saved.version;
       return { round: saved.version, state: state as ResultOf<S> };
     }
-    const state = await this.#context.invoke(this.#process.initialize, []);
+    const state = await this.#context.invoke(this.#process.initialize, [], this.#invocation);
     await this.#save(state, 0);
     return { round: 0, state: state as ResultOf<S> };
   }
@@ -144,7 +146,11 @@ class Driver<S extends Type, A extends readonly Type[], R extends NextResult<S>>
     for (let round = start + 1; round <= rounds; round++) {
       requireRunning(signal, round);
       const args = (await data?.(round)) ?? [];
-      const output = await this.#context.invoke(this.#process.next, [state, ...args]);
+      const output = await this.#context.invoke(
+        this.#process.next,
+        [state, ...args],
+        this.#invocation,
+      );
       state = this.#process.stateOf(output);
       const done: Round<S, R> = {
         round,

@@ -132,6 +132,22 @@ test('ends between rounds if asked', async () => {
   expect((await stateManager.latest())?.version).toBe(3);
 });
 
+test('ends in a round if asked, and does not save that one', async () => {
+  const controller = new AbortController();
+  const stateManager = memoryProgramStateManager();
+  const run = runProcess(counter, {
+    rounds: 100,
+    stateManager,
+    signal: controller.signal,
+    data: (round) => {
+      if (round === 3) controller.abort(new Error('enough'));
+      return [1];
+    },
+  });
+  await expect(run).rejects.toMatchObject({ code: 'context.cancelled' });
+  expect((await stateManager.latest())?.version).toBe(2);
+});
+
 test('options that make no sense are refused', async () => {
   await expect(runProcess(counter, { rounds: -1, data: () => [1] })).rejects.toThrow('rounds is');
   await expect(runProcess(counter, { rounds: 1, data: () => [1], saveEvery: 0 })).rejects.toThrow(
