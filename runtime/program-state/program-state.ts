@@ -3,7 +3,7 @@
  * that a run which was killed goes on where it was.
  */
 
-import { FedloomError } from '../../computations/types/index.ts';
+import { FedloomError, ValueError } from '../../computations/types/index.ts';
 
 /**
  * Keeps states by version. A state is plain data: numbers, bigints, booleans, strings, `null`,
@@ -56,11 +56,11 @@ export function requireVersion(version: number): void {
   );
 }
 
-/** @throws ProgramStateError `state.invalid_version` unless at least one version is to be kept. */
+/** @throws ValueError `value.out_of_range` unless at least one version is to be kept. */
 export function requireKeep(keep: number): void {
   if (keep === Number.POSITIVE_INFINITY || (Number.isSafeInteger(keep) && keep >= 1)) return;
-  throw new ProgramStateError(
-    'state.invalid_version',
+  throw new ValueError(
+    'value.out_of_range',
     `keep is the number of versions that are kept: an integer from 1, or Infinity for all; got ${keep}.`,
   );
 }

@@ -99,7 +99,7 @@ export function programStateManagerCompliance(
 
     test.each([0, -1, 1.5, Number.NaN])('%d versions cannot be kept', async (keep) => {
       await expect((async () => make(keep))()).rejects.toMatchObject({
-        code: 'state.invalid_version',
+        code: 'value.out_of_range',
       });
     });
   });
