@@ -43,7 +43,7 @@ beforeAll(async () => {
 
 afterAll(() => {
   for (const folder of [installed, inside]) rmSync(folder, { recursive: true, force: true });
-});
+}, 180_000);
 
 test('the package holds what is needed to run, and nothing else', () => {
   expect(files).toEqual(
