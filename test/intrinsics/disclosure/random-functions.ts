@@ -72,12 +72,13 @@ export function randomFunction(
 }
 
 function randomResult(draw: Draw, scope: Scope, options: FunctionOptions): BuildingBlock {
-  if (options.toInteger) return integerIn(draw, scope);
+  const { depth = 2 } = options;
+  if (options.toInteger) return integerIn(draw, scope, depth);
   const fitting = references(scope).filter(
     ({ type }) => options.sequences || !containsType(type, ({ kind }) => kind === 'sequence'),
   );
   const [first] = fitting;
-  if (first === undefined || draw(fc.nat, { max: 5 }) === 0) return integerIn(draw, scope);
+  if (first === undefined || draw(fc.nat, { max: 5 }) === 0) return integerIn(draw, scope, depth);
   const one = draw(fc.constantFrom, ...fitting);
   if (draw(fc.boolean)) return draw(fc.boolean) ? one : (fitting.at(-1) ?? one);
   const other = draw(fc.constantFrom, ...fitting);
@@ -89,12 +90,12 @@ function randomValue(draw: Draw, scope: Scope, depth: number): BuildingBlock {
   const source = draw(fc.constantFrom, ...references(scope), intLiteral(3));
   const { type } = source;
   const compute = draw(fc.nat, { max: 9 });
-  if (compute === 0) return data(SECRET, INT);
+  if (compute === 0 && depth > 0) return secret();
   if (compute < 3) {
     const fn = draw(fc.constantFrom, ADD, MULTIPLY, SPLIT);
     return call(
       fn,
-      structBlock([integerIn(draw, scope), integerIn(draw, scope)].map(unnamedValue)),
+      structBlock([integerIn(draw, scope, depth), integerIn(draw, scope, depth)].map(unnamedValue)),
     );
   }
   if (compute === 3 && depth > 0) {
@@ -107,7 +108,7 @@ function randomValue(draw: Draw, scope: Scope, depth: number): BuildingBlock {
     return selection(source, draw(fc.nat, { max: type.elements.length - 1 }));
   }
   if (type.kind === 'sequence' && depth > 0) {
-    return overSequence(draw, source, type.element, scope, depth);
+    return overSequence(draw, source, type.element, scope);
   }
   if (isIdentical(type, INT)) return call(draw(fc.constantFrom, CONSTANT, DOUBLE), source);
   return structBlock([{ name: 'q', value: source }]);
@@ -118,9 +119,9 @@ function overSequence(
   source: BuildingBlock,
   element: Type,
   scope: Scope,
-  depth: number,
 ): BuildingBlock {
-  const options = { captured: capturable(scope), depth: depth - 1 };
+  // The functions that a sequence takes find no data by name.
+  const options = { captured: capturable(scope), depth: 0 };
   const kind = draw(fc.constantFrom, 'map', 'reduce', 'sum');
   if (kind === 'map') {
     const fn = randomFunction(draw, element, options);
@@ -164,10 +165,16 @@ function operation(uri: string, args: readonly BuildingBlock[], result: Type): B
 }
 
 /** An integer computed from something in scope, or from what a client finds by name. */
-function integerIn(draw: Draw, scope: Scope): BuildingBlock {
+function integerIn(draw: Draw, scope: Scope, depth: number): BuildingBlock {
   // Younger values are made of older ones; taking them makes long ways.
   const all = references(scope);
-  return condense(draw, draw(fc.constantFrom, ...all, ...all.slice(-2), data(SECRET, INT)));
+  const last = depth > 0 ? secret() : intLiteral(5);
+  return condense(draw, draw(fc.constantFrom, ...all, ...all.slice(-2), last));
+}
+
+/** A call, so that a function which captures it gets the data and not its name. */
+function secret(): BuildingBlock {
+  return call(DOUBLE, data(SECRET, INT));
 }
 
 function condense(draw: Draw, value: BuildingBlock): BuildingBlock {
