@@ -18,11 +18,13 @@ export interface ClientsStep {
   readonly total: number;
 }
 
-/** A secure protocol began a stage. */
+/** A stage of a secure protocol; told at its beginning, and whenever one party is done. */
 export interface ProtocolStep {
   readonly kind: 'protocol';
-  readonly protocol: string;
   readonly stage: string;
+  /** Parties that are done. */
+  readonly done: number;
+  readonly total: number;
 }
 
 export type ProgressListener = (step: ProgressStep) => void;

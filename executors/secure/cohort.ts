@@ -10,6 +10,8 @@ import {
   type ProtocolAbortErrorCode,
   ValueError,
 } from '../../computations/types/index.ts';
+import type { RequestOptions } from '../executor.ts';
+import { Interruption } from '../interruption.ts';
 import type { Participant } from './protocol.ts';
 
 /** Long enough for a slow client with a large vector, short enough to notice that one is gone. */
@@ -20,6 +22,8 @@ export interface StageOptions {
   readonly stage: string;
   /** How long to wait for the slowest party. */
   readonly timeoutMs: number;
+  /** What came with the request for which the stage runs: it can be interrupted. */
+  readonly request?: RequestOptions | undefined;
   /** Says that a party was lost. @default 'protocol.client_lost' */
   readonly lost?: ProtocolAbortErrorCode;
 }
@@ -47,21 +51,36 @@ export function requireWhole(option: string, given: number, least: number, most:
  * @returns the results in the order of the parties.
  * @throws ExecutionError `execution.client_failed` if a client refused its own value.
  * @throws ProtocolAbortError `protocol.client_lost` or `protocol.timeout`, or the client's own.
+ * @throws the reason of the request's signal.
  */
 export async function atEveryone<T>(
   parties: readonly Participant[],
-  { stage, timeoutMs, lost = 'protocol.client_lost' }: StageOptions,
+  { stage, timeoutMs, request = {}, lost = 'protocol.client_lost' }: StageOptions,
   work: (party: Participant, index: number) => Promise<T>,
   discard: (result: T) => void = () => {},
 ): Promise<T[]> {
-  const attempts = parties.map(async (party, index) => work(party, index));
+  const { signal, onProgress } = request;
+  signal?.throwIfAborted();
+  using interruption = new Interruption(signal);
+  const total = parties.length;
+  let done = 0;
+  onProgress?.({ kind: 'protocol', stage, done, total });
+  const attempts = parties.map(async (party, index) => {
+    const result = await work(party.within(request), index);
+    onProgress?.({ kind: 'protocol', stage, done: ++done, total });
+    return result;
+  });
   const { expired, stop } = countdown(timeoutMs);
   const outcomes = await Promise.allSettled(
     attempts.map((attempt, index) =>
-      Promise.race([
-        attempt,
-        expired.then(() => Promise.reject(new StageTimeout(parties[index]?.name ?? '', timeoutMs))),
-      ]),
+      interruption.within(
+        Promise.race([
+          attempt,
+          expired.then(() =>
+            Promise.reject(new StageTimeout(parties[index]?.name ?? '', timeoutMs)),
+          ),
+        ]),
+      ),
     ),
   );
   stop();
@@ -69,6 +88,8 @@ export async function atEveryone<T>(
   if (failed < 0) return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<T>).value);
   // A client that answers after its time is up must not leave anything behind either.
   for (const attempt of attempts) attempt.then(discard, () => {});
+  // Nobody was lost: the sum is not wanted any more.
+  signal?.throwIfAborted();
   throw stageError(
     stage,
     parties[failed] as Participant,

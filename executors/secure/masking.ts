@@ -106,7 +106,7 @@ class MaskingSession implements ProtocolSession {
         server = step.state;
         if (step.message !== undefined) roster = Uint8Array.from(rosterCodec.encode(step.message));
       }
-      const masked = await atEveryone(clients, this.#stage('mask'), (client, i) =>
+      const masked = await atEveryone(clients, this.#stage('mask', task), (client, i) =>
         client.request('masking_mask_input', [
           states[i]!.state,
           roster,
@@ -131,7 +131,7 @@ class MaskingSession implements ProtocolSession {
   #advertise(task: SecureSumTask): Promise<Advertised[]> {
     return atEveryone(
       this.#parties.clients,
-      this.#stage('advertise'),
+      this.#stage('advertise', task),
       async (client) => {
         const setup = encodeSetup(task, this.#parties, client.name);
         const [state, key] = await client.split(
@@ -148,8 +148,8 @@ class MaskingSession implements ProtocolSession {
     );
   }
 
-  #stage(stage: string): StageOptions {
-    return { stage, timeoutMs: this.#timeoutMs };
+  #stage(stage: string, { options }: SecureSumTask): StageOptions {
+    return { stage, timeoutMs: this.#timeoutMs, request: options };
   }
 }
 

@@ -30,6 +30,7 @@ import {
   unmaskDecryptedSum,
 } from '../../protocols/index.ts';
 import type { ExecutorValue } from '../executor.ts';
+import { interruptible } from '../interruption.ts';
 import { CHANNEL_KEY_PAIR, type ChannelGrid } from './channel-operators.ts';
 import {
   atEveryone,
@@ -194,7 +195,8 @@ class PaillierSession implements ProtocolSession {
   }
 
   async sum(task: SecureSumTask): Promise<SecureSum> {
-    const keys = await this.#requireKeys(task);
+    // Other sums may wait for the same keys, so they are made to the end.
+    const keys = await interruptible(this.#requireKeys(task), task.options?.signal);
     const plan = packingPlan(
       task.terms,
       this.#parties.clients.length,
@@ -262,7 +264,7 @@ class PaillierSession implements ProtocolSession {
   }
 
   #encrypt(task: SecureSumTask, keys: Keys): Promise<Uint8Array[]> {
-    return atEveryone(this.#parties.clients, this.#stage('encrypt'), (client, i) =>
+    return atEveryone(this.#parties.clients, this.#stage('encrypt', task), (client, i) =>
       client.request('paillier_encrypt', [
         keys.clients[i] as ExecutorValue,
         encodeSetup(task, this.#parties, client.name),
@@ -277,7 +279,7 @@ class PaillierSession implements ProtocolSession {
     keys: Keys,
     inputs: readonly Uint8Array[],
   ): Promise<Uint8Array> {
-    const stage = this.#stage('aggregate');
+    const stage = this.#stage('aggregate', task);
     const setup = encodeSetup(task, this.#parties, this.#aggregator.name);
     const step = (uri: string, args: readonly (Uint8Array | ExecutorValue)[]) =>
       atRole(
@@ -330,7 +332,7 @@ class PaillierSession implements ProtocolSession {
 
   async #requestDecryption(task: SecureSumTask, keys: Keys, sum: EncryptedSum) {
     const setup = encodeSetup(task, this.#parties, this.#keyHolder.name);
-    const bytes = await atRole(this.#keyHolder, this.#stage('decrypt'), (keyHolder) =>
+    const bytes = await atRole(this.#keyHolder, this.#stage('decrypt', task), (keyHolder) =>
       keyHolder.request('paillier_decrypt', [
         keys.privateKey,
         setup,
@@ -357,8 +359,8 @@ class PaillierSession implements ProtocolSession {
     });
   }
 
-  #stage(stage: string): StageOptions {
-    return { stage, timeoutMs: this.#options.timeoutMs };
+  #stage(stage: string, task?: SecureSumTask): StageOptions {
+    return { stage, timeoutMs: this.#options.timeoutMs, request: task?.options };
   }
 
   /** Keeps a handle until the session closes. */

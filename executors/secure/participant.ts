@@ -9,7 +9,7 @@ import {
   type Type,
   uint8,
 } from '../../computations/types/index.ts';
-import type { Executor, ExecutorValue } from '../executor.ts';
+import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import type { Participant } from './protocol.ts';
 
 /** Bytes of any length: keys, ciphertexts, encoded messages. */
@@ -19,7 +19,12 @@ export function bytesValue(bytes: Uint8Array): TensorValue<'uint8'> {
   return new TensorValue('uint8', [bytes.length], bytes);
 }
 
-export function participant(name: string, executor: Executor): Participant {
+/** @param options come along with each request. */
+export function participant(
+  name: string,
+  executor: Executor,
+  options: RequestOptions = {},
+): Participant {
   const call = async (
     uri: string,
     args: readonly (Uint8Array | ExecutorValue)[],
@@ -35,7 +40,7 @@ export function participant(name: string, executor: Executor): Participant {
       for (const arg of args) {
         values.push(
           arg instanceof Uint8Array
-            ? keep(await executor.createValue(bytesValue(arg), BYTES))
+            ? keep(await executor.createValue(bytesValue(arg), BYTES, options))
             : arg,
         );
       }
@@ -48,13 +53,13 @@ export function participant(name: string, executor: Executor): Participant {
             ? only.type
             : structOf(types.map((type) => ({ name: null, type })));
       const type = func(parameter, result);
-      const operator = keep(await executor.createValue(intrinsic(uri, type), type));
-      if (only === undefined) return await executor.createCall(operator);
+      const operator = keep(await executor.createValue(intrinsic(uri, type), type, options));
+      if (only === undefined) return await executor.createCall(operator, undefined, options);
       const argument =
         values.length === 1
           ? only
           : keep(await executor.createStruct(values.map((value) => ({ name: null, value }))));
-      return await executor.createCall(operator, argument);
+      return await executor.createCall(operator, argument, options);
     } finally {
       for (const value of temporary) value[Symbol.dispose]();
     }
@@ -62,7 +67,7 @@ export function participant(name: string, executor: Executor): Participant {
 
   const read = async (value: ExecutorValue): Promise<Uint8Array> => {
     try {
-      const bytes = await value.compute();
+      const bytes = await value.compute(options);
       if (bytes.kind !== 'tensor' || !(bytes.data instanceof Uint8Array)) {
         throw new TypeError(`${name} returned a ${bytes.kind} where bytes were expected.`);
       }
@@ -74,6 +79,7 @@ export function participant(name: string, executor: Executor): Participant {
 
   return {
     name,
+    within: (others) => participant(name, executor, others),
     call,
     read,
     request: async (uri, args) => read(await call(uri, args, BYTES)),

@@ -10,7 +10,7 @@
  */
 
 import type { IntegerDType, Type } from '../../computations/types/index.ts';
-import type { ExecutorValue } from '../executor.ts';
+import type { ExecutorValue, RequestOptions } from '../executor.ts';
 import type { Operator } from '../operator.ts';
 
 export interface SecureAggregationProtocol {
@@ -47,6 +47,8 @@ export interface ProtocolParties {
 export interface Participant {
   /** Unique in the stack: `clients/3`, `server/0`, `aggregator/0`. */
   readonly name: string;
+  /** The same party, with what comes along with each request to it. */
+  within(options: RequestOptions): Participant;
   /**
    * Calls an operator where this party is.
    * @param signature concrete type in compact notation, or as a type; bytes are `uint8[?]`.
@@ -76,6 +78,8 @@ export interface SecureSumTask {
   readonly member: Type;
   /** What is summed: the tensors of the value, in order. */
   readonly terms: readonly SecureTerm[];
+  /** What came with the request: a sum whose signal is aborted stops, and returns nothing. */
+  readonly options?: RequestOptions;
 }
 
 /** One tensor of a value, taken as a vector, row-major. */

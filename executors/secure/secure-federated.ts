@@ -19,7 +19,13 @@ import {
 } from '../../computations/types/index.ts';
 import { INTRINSICS, intrinsicTypeRule } from '../../intrinsics/table.ts';
 import { isBlock } from '../blocks.ts';
-import type { Executor, ExecutorInput, ExecutorValue, StructElementValue } from '../executor.ts';
+import type {
+  Executor,
+  ExecutorInput,
+  ExecutorValue,
+  RequestOptions,
+  StructElementValue,
+} from '../executor.ts';
 import type { PlacedExecutor } from '../placed-executor.ts';
 import { participant } from './participant.ts';
 import type {
@@ -52,9 +58,15 @@ export class SecureFederatedExecutor implements Executor {
     this.#allowPlain = allowPlain;
   }
 
-  async createValue(value: ExecutorInput, type: Type): Promise<ExecutorValue> {
+  async createValue(
+    value: ExecutorInput,
+    type: Type,
+    options?: RequestOptions,
+  ): Promise<ExecutorValue> {
     this.#requireOpen();
-    if (!isBlock(value) || value.kind !== 'intrinsic') return this.#target.createValue(value, type);
+    if (!isBlock(value) || value.kind !== 'intrinsic') {
+      return this.#target.createValue(value, type, options);
+    }
     const protocol = this.#protocols.get(value.uri);
     if (protocol !== undefined) {
       intrinsicTypeRule(value.uri, value.type);
@@ -66,12 +78,16 @@ export class SecureFederatedExecutor implements Executor {
       );
     }
     this.#requireAllowed(value);
-    return this.#target.createValue(value, type);
+    return this.#target.createValue(value, type, options);
   }
 
-  async createCall(fn: ExecutorValue, argument?: ExecutorValue): Promise<ExecutorValue> {
+  async createCall(
+    fn: ExecutorValue,
+    argument?: ExecutorValue,
+    options: RequestOptions = {},
+  ): Promise<ExecutorValue> {
     this.#requireOpen();
-    if (!(fn instanceof SecureFunction)) return this.#target.createCall(fn, argument);
+    if (!(fn instanceof SecureFunction)) return this.#target.createCall(fn, argument, options);
     fn.requireUsable(this);
     if (argument === undefined) {
       throw new FederatedTypeError('type.arity', `${fn.uri} takes an argument; got none.`);
@@ -79,7 +95,7 @@ export class SecureFederatedExecutor implements Executor {
     requireAssignable(fn.type.parameter as Type, argument.type, `The argument of ${fn.uri}`);
     using value = await this.#target.createSelection(argument, 0);
     using bound = await this.#target.createSelection(argument, 1);
-    return await this.#sum(fn, value, await bound.compute());
+    return await this.#sum(fn, value, await bound.compute(options), options);
   }
 
   async createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
@@ -108,6 +124,7 @@ export class SecureFederatedExecutor implements Executor {
     fn: SecureFunction,
     value: ExecutorValue,
     bound: MaterializedValue,
+    options: RequestOptions,
   ): Promise<ExecutorValue> {
     const { member } = value.type as FederatedType;
     const inputs = this.#target.members(value);
@@ -115,15 +132,19 @@ export class SecureFederatedExecutor implements Executor {
     const terms = termsOf(fn.uri, member, bound);
     const session = crypto.getRandomValues(new Uint8Array(32));
     this.#requireOpen();
+    options.signal?.throwIfAborted();
+    options.onProgress?.({ kind: 'intrinsic', uri: fn.uri });
     const result =
       terms.length === 0
         ? NOTHING
         : await this.#session(fn.protocol)
-            .sum({ session, inputs, member, terms })
+            .sum({ session, inputs, member, terms, options })
             .finally(() => this.#requireOpen());
+    options.signal?.throwIfAborted();
     return this.#target.createValue(
       { kind: 'federated', members: [sumValue(member, result)] },
       fn.type.result,
+      options,
     );
   }
 
