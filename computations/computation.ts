@@ -8,8 +8,8 @@ import type {
   ArgumentOf,
   FederatedType,
   FunctionType,
+  IsOpen,
   ResultOf,
-  StructMembers,
   StructType,
   Type,
 } from './types/index.ts';
@@ -30,15 +30,15 @@ export type Operand<T extends Type> = Value<T> & ElementsOf<T>;
 // A struct of unknown members has no elements to offer; expanding it would never end.
 type ElementsOf<T extends Type> =
   T extends StructType<infer M>
-    ? StructMembers extends M
-      ? unknown
-      : { readonly [K in keyof M]: M[K] extends Type ? Operand<M[K]> : never }
+    ? [IsOpen<M>] extends [false]
+      ? { readonly [K in keyof M]: M[K] extends Type ? Operand<M[K]> : never }
+      : unknown
     : T extends FederatedType<StructType<infer M>, infer P, infer E>
-      ? StructMembers extends M
-        ? unknown
-        : {
+      ? [IsOpen<M>] extends [false]
+        ? {
             readonly [K in keyof M]: M[K] extends Type ? Operand<FederatedType<M[K], P, E>> : never;
           }
+        : unknown
       : unknown;
 
 /** A value, or a struct of values written as an object or an array. */
@@ -59,9 +59,9 @@ type TypeOfMember<V> =
 export type OperandArgument<T extends Type> =
   | Value<AcceptedType<T>>
   | (T extends StructType<infer M>
-      ? StructMembers extends M
-        ? ValueLike
-        : { readonly [K in keyof M]: M[K] extends Type ? OperandArgument<M[K]> : never }
+      ? [IsOpen<M>] extends [false]
+        ? { readonly [K in keyof M]: M[K] extends Type ? OperandArgument<M[K]> : never }
+        : ValueLike
       : never);
 
 // A value that all clients hold alike fits where each may hold its own.

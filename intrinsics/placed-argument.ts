@@ -1,12 +1,7 @@
 /** @file How the TypeScript compiler sees the placed argument of a map: a value, or a struct of values placed alike. */
 
 import type { Value, ValueLike } from '../computations/computation.ts';
-import type {
-  FederatedType,
-  StructMembers,
-  StructType,
-  Type,
-} from '../computations/types/index.ts';
+import type { FederatedType, IsOpen, StructType, Type } from '../computations/types/index.ts';
 
 /** The member type that a computation with parameter types `P` takes: the only one, or a struct of them. */
 export type ParameterMember<P extends readonly Type[]> = P extends readonly [infer M extends Type]
@@ -19,7 +14,7 @@ export type PlacedAt<M extends Type, P extends 'clients' | 'server'> = Type exte
   :
       | Value<FederatedType<M, P>>
       | (M extends StructType<infer S>
-          ? StructMembers extends S
-            ? ValueLike
-            : { readonly [K in keyof S]: S[K] extends Type ? PlacedAt<S[K], P> : never }
+          ? [IsOpen<S>] extends [false]
+            ? { readonly [K in keyof S]: S[K] extends Type ? PlacedAt<S[K], P> : never }
+            : ValueLike
           : never);

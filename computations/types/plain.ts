@@ -7,6 +7,7 @@ import type { DType, ScalarOfDType } from './dtypes.ts';
 import type {
   FederatedType,
   FunctionType,
+  IsOpen,
   SequenceType,
   Shape,
   StructMembers,
@@ -62,11 +63,11 @@ type TensorArgument<D extends DType, S extends Shape | null> = S extends readonl
   ? ScalarArgument<D> | TensorValue<D> | TensorLike
   : NestedArray<ScalarArgument<D>> | TypedArray | TensorValue<D> | TensorLike;
 
-type StructArgument<M extends StructMembers> = StructMembers extends M
-  ? object
-  : {
+type StructArgument<M extends StructMembers> = [IsOpen<M>] extends [false]
+  ? {
       readonly [K in keyof M]: M[K] extends Type ? ArgumentOf<M[K]> : never;
-    };
+    }
+  : object;
 
 /** What a result of type `T` looks like: numbers, strings, arrays, objects and `TensorValue`s. */
 export type ResultOf<T extends Type> = Type extends T
@@ -76,9 +77,9 @@ export type ResultOf<T extends Type> = Type extends T
       ? ScalarOfDType<D>
       : TensorValue<D>
     : T extends StructType<infer M>
-      ? StructMembers extends M
-        ? object
-        : { -readonly [K in keyof M]: M[K] extends Type ? ResultOf<M[K]> : never }
+      ? [IsOpen<M>] extends [false]
+        ? { -readonly [K in keyof M]: M[K] extends Type ? ResultOf<M[K]> : never }
+        : object
       : T extends SequenceType<infer E>
         ? ResultOf<E>[]
         : T extends FederatedType<infer M, infer P, infer E>

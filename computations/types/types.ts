@@ -27,6 +27,18 @@ export interface TensorType<D extends DType = DType, S extends Shape | null = Sh
 /** Members of a struct as the TypeScript compiler sees them: by name, or by position. */
 export type StructMembers = { readonly [name: string]: Type } | readonly Type[];
 
+/**
+ * `true`, or `boolean`, for members that are not listed one by one (any struct, or any of numbers): there is nothing
+ * to say about each, and a recursive type that expands them would never end.
+ */
+export type IsOpen<M> = M extends readonly unknown[]
+  ? number extends M['length']
+    ? true
+    : false
+  : string extends keyof M
+    ? true
+    : false;
+
 export interface StructElement {
   readonly name: string | null;
   readonly type: Type;

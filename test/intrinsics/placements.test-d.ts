@@ -21,6 +21,7 @@ import {
   sequence,
   sequenceMap,
   sequenceReduce,
+  sequenceSum,
   string,
   struct,
   type TensorValue,
@@ -33,6 +34,7 @@ const over = tensorComputation([float32(), float32()], (x, limit) => tf.greater(
   result: bool(),
 });
 const add = tensorComputation([int32(), int32()], (x, y) => tf.add(x, y), { result: int32() });
+const negate = tensorComputation([int32()], (x) => tf.neg(x), { result: int32() });
 
 describe('aggregations', () => {
   test('take client values', () => {
@@ -120,6 +122,15 @@ describe('sequences', () => {
     federatedComputation([atClients(sequence(float32()))], (x) => sequenceReduce(x, 0, add));
     // @ts-expect-error this is no sequence
     federatedComputation([atClients(float32())], (x) => sequenceMap(halve, x));
+  });
+});
+
+describe('nested calls', () => {
+  test('infer their types from within', () => {
+    const readings = atClients(sequence(int32()));
+    federatedComputation([readings], (x) => federatedSum(sequenceReduce(x, 0, add)));
+    federatedComputation([readings], (x) => federatedSum(sequenceSum(x)));
+    federatedComputation([readings], (x) => federatedMax(federatedMap(negate, sequenceSum(x))));
   });
 });
 

@@ -3,7 +3,7 @@
 import { compactNotation } from '../../types/compact.ts';
 import { TraceError } from '../../types/errors.ts';
 import {
-  type StructMembers,
+  type IsOpen,
   type StructType,
   struct,
   type TensorType,
@@ -16,9 +16,9 @@ import { tf } from '../tfjs.ts';
 export type TracedArgument<T extends Type> = T extends TensorType
   ? tf.Tensor
   : T extends StructType<infer M>
-    ? StructMembers extends M
-      ? object
-      : { readonly [K in keyof M]: M[K] extends Type ? TracedArgument<M[K]> : never }
+    ? [IsOpen<M>] extends [false]
+      ? { readonly [K in keyof M]: M[K] extends Type ? TracedArgument<M[K]> : never }
+      : object
     : never;
 
 /** The arguments of a body whose parameters have these types. */
