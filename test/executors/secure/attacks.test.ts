@@ -7,7 +7,14 @@
 import { inspect } from 'node:util';
 import { masking, TensorValue } from 'fedloom';
 import { describe, expect, test } from 'vitest';
-import { float32, int32, int64, sequence, structOf } from '../../../computations/types/index.ts';
+import {
+  DTYPES,
+  float32,
+  int32,
+  int64,
+  sequence,
+  structOf,
+} from '../../../computations/types/index.ts';
 import type { ExecutorValue } from '../../../executors/executor.ts';
 import { maskingState } from '../../../executors/secure/masking-operators.ts';
 import { BYTES, bytesValue } from '../../../executors/secure/participant.ts';
@@ -81,13 +88,15 @@ describe('a masking client refuses', () => {
   test('a set-up that is cut off, changed or no set-up at all', async () => {
     const client = await partyOf(masking(), 'clients/0');
     const whole = setupFor('clients/0');
-    const kind = whole.slice();
-    kind[kind.length - 1 - 1 - 2 - 4 - 1] = 7; // The first term's kind: neither sum nor modular sum.
+    // The last term ends in its kind, its dtype, four bytes of length, and its bound in three.
+    const changed = (fromEnd: number, byte: number) => whole.with(whole.length - fromEnd, byte);
     for (const bytes of [
       new Uint8Array(0),
       whole.subarray(0, -1),
       Uint8Array.of(...whole, 0),
-      kind,
+      changed(9, 7),
+      changed(8, DTYPES.indexOf('float32')),
+      changed(8, 200),
     ]) {
       const error = await failureOf(client.call('masking_advertise', [bytes], ADVERTISED));
       expect(error).toMatchObject({ name: 'ProtocolAbortError', reason: 'malformed-message' });
