@@ -26,7 +26,7 @@ import {
   type TransformationOptions,
 } from '../../computations/transformations/index.ts';
 import { federated, structOf } from '../../computations/types/index.ts';
-import { isPlaced, MAPS, mapCall, type Placed, ZIPS, zipCall } from './maps.ts';
+import { isPlaced, MAPS, type MapOptions, mapCall, type Placed, ZIPS, zipCall } from './maps.ts';
 import { MemberGraph, type MemberValue, type Source } from './member-graph.ts';
 import { stagesOf } from './stages.ts';
 
@@ -200,7 +200,13 @@ class MapMerger {
       group.map(({ expression }) => expression),
       first.value,
     );
-    const shared = this.#neededLater(calls, waiting, placement);
+    const outputOf = new Map(
+      group.flatMap(({ value, expression }) =>
+        expression.kind === 'reference' ? [[expression.name, value] as const] : [],
+      ),
+    );
+    const later = this.#neededLater(calls, waiting, placement);
+    const shared = later.filter(({ name }) => !outputOf.has(name));
     const results = [
       ...group.map(({ expression }) => expression),
       ...shared.map(({ name, value }) => reference(name, value.type)),
@@ -211,24 +217,35 @@ class MapMerger {
     const [origin] = origins.size === 1 ? origins : [undefined];
     const options = { allEqual: first.allEqual, origin };
     const map = mapCall(fn, this.#together(sources, placement), options);
-    if (results.length === 1) {
-      this.#bind(first.value, map);
-      return;
+    if (results.length === 1) this.#bind(first.value, map);
+    else this.#bindEach(group, shared, map, options);
+    for (const { name } of later) {
+      const output = outputOf.get(name);
+      const made = output === undefined ? undefined : this.#replacements.get(output.local.name);
+      if (made !== undefined && isPlaced(made)) this.#graph.addSource({ value: made, name });
     }
+  }
+
+  /** Binds the elements of what a map makes to its outputs, and keeps the others for later. */
+  #bindEach(
+    group: readonly Output[],
+    shared: readonly Local[],
+    map: BuildingBlock,
+    options: MapOptions,
+  ): void {
     const whole = reference(this.#names.fresh(), map.type);
     this.#made.push({ name: whole.name, value: map });
-    results.forEach((_, index) => {
-      const element = mapCall(this.#selector(whole, index), whole as unknown as Placed, options);
-      const output = group[index];
-      if (output !== undefined) {
-        this.#bind(output.value, element);
-        return;
-      }
-      const name = this.#names.fresh();
-      this.#made.push({ name, value: element });
-      const value = reference(name, element.type);
-      const call = shared[index - group.length];
-      if (isPlaced(value) && call !== undefined) this.#graph.addSource({ value, name: call.name });
+    if (!isPlaced(whole)) throw new TypeError('A map makes a placed value.');
+    const select = (index: number): BuildingBlock =>
+      mapCall(this.#selector(whole, index), whole, options);
+    group.forEach(({ value }, index) => {
+      this.#bind(value, select(index));
+    });
+    shared.forEach((call, index) => {
+      const element = select(group.length + index);
+      const value = reference(this.#names.fresh(), element.type);
+      this.#made.push({ name: value.name, value: element });
+      if (isPlaced(value)) this.#graph.addSource({ value, name: call.name });
     });
   }
 
@@ -320,11 +337,9 @@ class MapMerger {
     return { ...reference(name, type), type };
   }
 
-  #selector(whole: BuildingBlock, index: number): Lambda {
-    const { type } = whole;
-    if (type.kind !== 'federated') throw new TypeError('A map makes a placed value.');
-    const parameter = reference(this.#names.fresh(), type.member);
-    return lambda(parameter.name, type.member, selection(parameter, index));
+  #selector({ type: { member } }: Placed, index: number): Lambda {
+    const parameter = reference(this.#names.fresh(), member);
+    return lambda(parameter.name, member, selection(parameter, index));
   }
 }
 
