@@ -66,11 +66,11 @@ export class CachingExecutor implements Executor {
   ): Promise<ExecutorValue> {
     this.#requireOpen();
     if (!isBlock(value)) {
-      const key = dataKey(value, type);
-      // The target may go on reading the data, which its owner may change meanwhile.
-      const kept = key === null ? value : copyOf(value);
+      const key = await dataKey(value, type);
+      this.#requireOpen();
       return this.#obtain({ key, repeatable: true }, options, (passed) =>
-        this.#target.createValue(kept, type, passed),
+        // The target may go on reading the data, which its owner may change meanwhile.
+        this.#target.createValue(key === null ? value : copyOf(value), type, passed),
       );
     }
     const key = value.kind === 'data' ? null : keyOf(blockKey(value), String(type));

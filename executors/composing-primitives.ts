@@ -42,6 +42,7 @@ import {
   sendFunction,
 } from './federation.ts';
 import { selectByKeysType } from './sequence.ts';
+import { forMany } from './shared-tensor.ts';
 import { StructNode, type ValueNode } from './value-tree.ts';
 
 /** An intrinsic over a tree; see `Primitive`. */
@@ -207,8 +208,9 @@ async function sendToClients(
   placed: FederatedType,
   uri: string,
 ): Promise<ValueNode> {
+  const shared: MaterializedValue = { kind: 'federated', members: [forMany(common)] };
   const parts = await atEachChild(executors, CHILDREN, uri, options, (child) =>
-    child.createValue({ kind: 'federated', members: [common] }, placed, below),
+    child.createValue(shared, placed, below),
   );
   return new ComposedNode(placed, parts, common);
 }

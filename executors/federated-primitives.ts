@@ -21,6 +21,7 @@ import {
   sendFunction,
 } from './federation.ts';
 import { breathe } from './interruption.ts';
+import { forMany } from './shared-tensor.ts';
 import { StructNode, type ValueNode } from './value-tree.ts';
 
 export const PRIMITIVES: ReadonlyMap<string, Primitive> = new Map<string, Primitive>([
@@ -178,8 +179,9 @@ async function sendToClients(
   uri: string,
 ): Promise<ValueNode> {
   const placed = placedResult(type, uri);
+  const shared = forMany(common);
   const members = await atEachChild(clients, site, uri, options, (client) =>
-    client.createValue(common, placed.member, options),
+    client.createValue(shared, placed.member, options),
   );
   return new FederatedNode(placed, { members, common });
 }

@@ -26,6 +26,7 @@ import {
   requireCount,
   requirePlacement,
 } from './placed-layer.ts';
+import { forMany } from './shared-tensor.ts';
 import { NodeHandle, nodeOf, type ValueNode } from './value-tree.ts';
 
 export interface FederatingChildren {
@@ -123,8 +124,9 @@ export class FederatingExecutor extends PlacedLayerExecutor {
     requireCount(values.length, 1, type, 'members');
     const [given] = values as readonly [MaterializedValue];
     const common = isReadAgain(given) ? given : await readAgain(given, options.signal);
+    const shared = forMany(common);
     const members = await atEachChild(children, site, what, options, (child) =>
-      child.createValue(common, type.member, options),
+      child.createValue(shared, type.member, options),
     );
     return new FederatedNode(type, { members, common });
   }

@@ -20,11 +20,13 @@ import {
 } from '../computations/types/index.ts';
 import { isBlock } from './blocks.ts';
 import type { ExecutorInput } from './executor.ts';
+import { SharedTensorValue } from './shared-tensor.ts';
 import { TreeExecutor } from './tree-executor.ts';
 import { StructNode, ValueNode } from './value-tree.ts';
 
 export class TensorExecutor extends TreeExecutor {
-  readonly #backend: Backend;
+  /** @internal Where its tensors live. */
+  readonly backend: Backend;
   /** Every tensor on the backend that this executor still owns. */
   readonly #resident = new Set<TensorNode>();
   #open = true;
@@ -32,7 +34,7 @@ export class TensorExecutor extends TreeExecutor {
   /** @param backend may be shared between executors; closing an executor leaves it alone. */
   constructor(backend: Backend) {
     super();
-    this.#backend = backend;
+    this.backend = backend;
   }
 
   /** Number of tensors that the executor holds on the backend, for tests of leaks. */
@@ -55,7 +57,7 @@ export class TensorExecutor extends TreeExecutor {
       requireAssignable(type.parameter, argument.type, `The argument of ${fn.block.name}`);
       this.#collectInputs(argument, inputs);
     }
-    const outputs = fn.program(this.#backend).run(inputs);
+    const outputs = fn.program(this.backend).run(inputs);
     if (outputs.length !== tensorLeaves(type.result).length) {
       for (const output of outputs) output.dispose();
       throw unsupported(`${fn.block.name}, whose graph does not fit its type ${String(type)}`);
@@ -121,7 +123,7 @@ export class TensorExecutor extends TreeExecutor {
 
   #collectInputs(node: ValueNode, inputs: DeviceTensor[]): void {
     if (node instanceof TensorNode) {
-      inputs.push(node.onDevice(this.#backend));
+      inputs.push(node.onDevice(this.backend));
     } else if (node instanceof StructNode) {
       for (const element of node.elements) this.#collectInputs(element, inputs);
     } else {
@@ -182,7 +184,10 @@ class TensorNode extends ValueNode {
     if (this.#device !== null) return this.#device;
     if (this.#host === null) throw evicted();
     this.#owner.arrived(this);
-    this.#device = backend.upload(this.#host);
+    this.#device =
+      this.#host instanceof SharedTensorValue
+        ? this.#host.acquire(backend)
+        : backend.upload(this.#host);
     return this.#device;
   }
 
@@ -196,7 +201,9 @@ class TensorNode extends ValueNode {
   evict(): void {
     const device = this.#device;
     this.#device = null;
-    device?.dispose();
+    if (device === null) return;
+    if (this.#host instanceof SharedTensorValue) this.#host.release(this.#owner.backend);
+    else device.dispose();
   }
 
   protected override free(): void {
