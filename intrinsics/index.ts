@@ -18,6 +18,7 @@ export {
 export { type CompileLevel, type CompileOptions, compileForExecution } from './compile.ts';
 export type { AggregationKind, BroadcastKind, IntrinsicDefinition, Purity } from './definition.ts';
 export * from './disclosure/index.ts';
+export * from './forms/index.ts';
 export { federatedMap } from './map.ts';
 export type { FloatMember, IntegerMember, NumericMember } from './members.ts';
 export {

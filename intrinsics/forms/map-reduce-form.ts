@@ -12,7 +12,6 @@ import {
   type Reference,
   reference,
   selection,
-  structBlock,
 } from '../../computations/building-blocks.ts';
 import {
   fuseTensorComputations,
@@ -37,6 +36,7 @@ import {
   isPlaced,
   mapCall,
   type Placed,
+  unzip,
   zipCall,
 } from '../transformations/maps.ts';
 import { reduceIntrinsics } from '../transformations/reduce-intrinsics.ts';
@@ -196,7 +196,7 @@ export function fromMapReduceForm(form: MapReduceForm): BuildingBlock {
     zipCall(together([state, totals]), atServer(updateType)) as Placed,
   );
   const returned = reference('result', updated.type) as Placed;
-  const whole = selectEach(
+  const whole = unzip(
     returned,
     result.elements.map(({ name }) => name),
   );
@@ -341,18 +341,6 @@ function aggregation(
   const node = intrinsic(kind, func(argument.type, atServer(result)));
   intrinsicTypeRule(kind, node.type);
   return call(origin === undefined ? node : { ...node, origin }, argument);
-}
-
-/** The elements of a placed struct as a struct of placed values. */
-function selectEach(source: Placed, names: readonly (string | null)[]): BuildingBlock {
-  const { member } = source.type;
-  const parameter = reference('result', member);
-  return structBlock(
-    names.map((name, index) => ({
-      name,
-      value: mapCall(lambda('result', member, selection(parameter, index)), source),
-    })),
-  );
 }
 
 function wrongSignature({ typeSignature }: MapReduceForm): FormError {

@@ -6,6 +6,10 @@ import {
   call,
   type Intrinsic,
   intrinsic,
+  lambda,
+  reference,
+  type StructBlock,
+  selection,
   structBlock,
 } from '../../computations/building-blocks.ts';
 import {
@@ -94,6 +98,22 @@ export function zipCall(
   const uri = server ? 'federated_zip_at_server' : 'federated_zip_at_clients';
   const type = func(notAllEqual(values.type), federated(member, placement, server));
   return call(withOrigin(intrinsic(uri, type), origin), values);
+}
+
+/**
+ * The elements of a placed struct as a struct of placed values: the inverse of a zip.
+ * @param names of the elements; by default those that they have.
+ */
+export function unzip(value: Placed, names?: readonly (string | null)[]): StructBlock {
+  const { member } = value.type;
+  const parameter = reference('arg', member);
+  const elements = member.kind === 'struct' ? member.elements : [];
+  return structBlock(
+    elements.map(({ name }, index) => ({
+      name: names === undefined ? name : (names[index] ?? null),
+      value: mapCall(lambda('arg', member, selection(parameter, index)), value, { allEqual: true }),
+    })),
+  );
 }
 
 function withOrigin(node: Intrinsic, origin: string | undefined): Intrinsic {

@@ -14,6 +14,7 @@ import { compileForExecution, intrinsicTypeRule } from '../../../intrinsics/inde
 import {
   mergeMaps,
   mergeSequenceMaps,
+  normalizeAllEqual,
   reduceIntrinsics,
 } from '../../../intrinsics/transformations/index.ts';
 import type { ExecutionContext } from '../../../runtime/index.ts';
@@ -26,6 +27,7 @@ export const TRANSFORMATIONS: {
   readonly [name: string]: (node: BuildingBlock) => BuildingBlock;
 } = {
   toCallDominant: dominant,
+  normalizeAllEqual: (node) => normalizeAllEqual(dominant(node)),
   mergeMaps: (node) => mergeMaps(dominant(node), INTRINSIC_PURITY),
   mergeSequenceMaps: (node) =>
     mergeSequenceMaps(dominant(reduceIntrinsics(node)), INTRINSIC_PURITY),
