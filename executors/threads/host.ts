@@ -17,7 +17,7 @@ import { readAgain } from '../materialized.ts';
 import type { OperatorRecipe } from '../operator.ts';
 import { cloneError, restoreError } from './cloned-error.ts';
 import { ValueRestorer } from './cloned-value.ts';
-import { Lane } from './lane.ts';
+import { Lane, type LaneOptions } from './lane.ts';
 import type { FromWorker, LeafRequest, Port, StreamChunk, ToWorker } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { type PulledElements, RemoteElements, type StreamReader } from './streams.ts';
@@ -34,10 +34,11 @@ export class ThreadHost {
   readonly #blocks = new Map<string, BuildingBlock>();
   readonly #types = new Map<string, Type>();
   readonly #pulls = new Map<number, (chunk: PulledElements) => void>();
-  readonly #lane = new Lane();
+  readonly #lane: Lane;
   readonly #reader: StreamReader;
 
-  constructor(port: Port, makeLeaf: WorkerLeafMaker) {
+  constructor(port: Port, makeLeaf: WorkerLeafMaker, options: LaneOptions = {}) {
+    this.#lane = new Lane(options);
     this.#outbox = new Outbox(port);
     this.#makeLeaf = makeLeaf;
     this.#reader = {

@@ -1,5 +1,6 @@
 /** @file What a worker thread of the local simulation runs: leaf executors on a backend of its own. */
 
+import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type BackendName, loadBackend } from '../../computations/tensors/index.ts';
 import { cloneError } from '../../executors/threads/cloned-error.ts';
@@ -24,12 +25,23 @@ async function serve(
   const say = (message: FromWorker): void => port.postMessage([message]);
   try {
     const backend = await loadBackend({ prefer });
-    const host = new ThreadHost(port, (recipes) =>
-      leafExecutor(backend, { operators: makeOperators(recipes) }),
+    const host = new ThreadHost(
+      port,
+      (recipes) => leafExecutor(backend, { operators: makeOperators(recipes) }),
+      { utilization: utilizationMeter() },
     );
     port.on('message', (messages) => host.receive(messages));
     say({ op: 'ready', backend: backend.name });
   } catch (error) {
     say({ op: 'unfit', error: cloneError(error) });
   }
+}
+
+function utilizationMeter(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const before = last;
+    last = performance.eventLoopUtilization();
+    return performance.eventLoopUtilization(last, before).utilization;
+  };
 }
