@@ -67,6 +67,12 @@ export interface CryptoPlatform {
    */
   aesCtrKeystream(key: SecretBytes | Uint8Array, initialCounter: Uint8Array): Keystream;
 
+  /**
+   * Random primes of exactly `bits` bits with the two highest set, where the platform makes them
+   * faster than plain JavaScript does; `undefined` elsewhere.
+   */
+  readonly generatePrime: ((bits: number) => Promise<bigint>) | undefined;
+
   /** Compares without telling by its time where two arrays of one length differ. */
   equalBytes(left: Uint8Array, right: Uint8Array): boolean;
 }

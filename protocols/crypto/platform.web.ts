@@ -20,6 +20,9 @@ import { SecretBytes } from './secret.ts';
 
 export const platformName = 'web';
 
+/** Browsers have none. */
+export const generatePrime: ((bits: number) => Promise<bigint>) | undefined = undefined;
+
 export function randomBytes(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   // Web Cryptography, section 10.1.1: at most 65,536 bytes a call.

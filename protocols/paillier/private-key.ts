@@ -1,7 +1,7 @@
 /** @file A Paillier private key that was checked, and how one is made with paillier-bigint. */
 
 import { generateRandomKeys } from 'paillier-bigint';
-import { randomBytes } from '#crypto';
+import { generatePrime, randomBytes } from '#crypto';
 import { bitLength } from '../crypto/bytes.ts';
 import type { Rng } from '../crypto/interface.ts';
 import { uniformBelow } from '../crypto/random.ts';
@@ -80,8 +80,9 @@ export interface KeyGenerationOptions extends KeyPolicy {
 }
 
 /**
- * Makes a key with paillier-bigint's `generateRandomKeys`, whose primes come from the platform's
- * own secure randomness (it takes no other). 3072 bits take seconds.
+ * Makes a key of the form of paillier-bigint's. Its primes come from the platform where that makes
+ * them (OpenSSL, a second or less for 3072 bits), else from paillier-bigint's `generateRandomKeys`
+ * (some seconds); either from the platform's own secure randomness, neither takes another.
  */
 export async function generatePaillierKey(
   options: KeyGenerationOptions = {},
@@ -94,14 +95,24 @@ export async function generatePaillierKey(
     );
   }
   for (;;) {
-    const { privateKey } = await generateRandomKeys(modulusBits, true);
+    const drawn = await drawPrimes(modulusBits);
     try {
-      return importPrivateKey(privateKey, { ...options, modulusBits });
+      return importPrivateKey(drawn, { ...options, modulusBits });
     } catch (error) {
       // Primes too close or sharing a factor with phi: as good as never, and a reason to draw again.
       if (!(error instanceof PaillierError) || error.code !== 'invalid-private-key') throw error;
     }
   }
+}
+
+async function drawPrimes(modulusBits: number): Promise<PrivateKeyLike> {
+  if (generatePrime === undefined) {
+    return (await generateRandomKeys(modulusBits, true)).privateKey;
+  }
+  const half = Math.floor(modulusBits / 2);
+  // With both top bits of each set, the product has exactly as many bits as asked for.
+  const [p, q] = await Promise.all([generatePrime(modulusBits - half), generatePrime(half)]);
+  return { n: p * q, p, q };
 }
 
 /**
