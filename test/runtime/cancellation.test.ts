@@ -4,9 +4,11 @@ import { defineComputation } from '../../computations/define.ts';
 import { federatedComputation, withContext } from '../../computations/index.ts';
 import { atClients, atServer, func, sequence } from '../../computations/types/index.ts';
 import type { Executor, ExecutorFactory, ExecutorValue } from '../../executors/executor.ts';
+import { masking, paillier } from '../../executors/secure/index.ts';
 import {
   federatedBroadcast,
   federatedMap,
+  federatedSecureSum,
   federatedSum,
   sequenceReduce,
   sequenceSum,
@@ -233,6 +235,22 @@ describe('a signal', () => {
     });
     const attempt = context.invoke(census, [], { signal: soon() });
     await expect(attempt).rejects.toMatchObject(cancelled);
+  });
+
+  test.each([
+    ['masking', masking()],
+    ['paillier', paillier({ modulusBits: 512, allowInsecureModulus: true })],
+  ])('while a party of a secure sum by %s does not answer', async (_name, secureAggregation) => {
+    const secureSum = federatedComputation([atClients(INT)], (x) => federatedSecureSum(x, 100));
+    let clients = 0;
+    const context = use({
+      secureAggregation,
+      wrapLeaf: (leaf, placement) =>
+        placement === 'clients' && clients++ === 1 ? new HangingExecutor(leaf) : leaf,
+    });
+    const attempt = context.invoke(secureSum, [[1, 2, 3]], { signal: soon() });
+    await expect(attempt).rejects.toMatchObject(cancelled);
+    expect(await context.invoke(secureSum, [[1, 2, 3]])).toBe(6);
   });
 
   test('of one invocation leaves others on the same stack alone', async () => {
