@@ -21,16 +21,13 @@ export function requireThreads() {
   return { Worker: threads.Worker, cores: system.availableParallelism() };
 }
 
-/** What starts a module on a worker thread: of TypeScript, a loader for it comes first. */
-export function workerScript(module: URL): {
-  readonly script: string | URL;
-  readonly isCode: boolean;
-} {
-  if (!module.pathname.endsWith('.ts')) return { script: module, isCode: false };
+/**
+ * Code that runs a module on a worker thread. Code, and not the module itself: options of the process
+ * like `--input-type` come along with a worker, and would refuse a file.
+ */
+export function workerCode({ href }: URL): string {
+  const run = `import(${JSON.stringify(href)})`;
+  if (!href.endsWith('.ts')) return run;
   // Sources run during development only. A worker does not inherit the loader, so it registers one.
-  const script = `import('tsx/esm/api').then(({ register }) => {
-    register();
-    return import(${JSON.stringify(module.href)});
-  });`;
-  return { script, isCode: true };
+  return `import('tsx/esm/api').then(({ register }) => { register(); return ${run}; })`;
 }

@@ -4,7 +4,7 @@ import { ContextError, ExecutionError } from '../../computations/types/index.ts'
 import { restoreError } from './cloned-error.ts';
 import { type ConnectionUsage, WorkerConnection } from './connection.ts';
 import type { FromWorker } from './messages.ts';
-import { requireThreads, workerScript } from './platform.ts';
+import { requireThreads, workerCode } from './platform.ts';
 
 export interface PoolWorkerOptions {
   /** How messages call it. */
@@ -33,8 +33,8 @@ export class PoolWorker {
   constructor(options: PoolWorkerOptions) {
     this.#options = options;
     const { Worker } = requireThreads();
-    const { script, isCode } = workerScript(options.module);
-    const worker = new Worker(script, { workerData: options.data, eval: isCode });
+    const code = workerCode(options.module);
+    const worker = new Worker(code, { workerData: options.data, eval: true });
     this.#worker = worker;
     this.#connection = new WorkerConnection(worker, {
       // A process may end while its workers have nothing to do.
