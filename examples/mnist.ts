@@ -31,7 +31,8 @@ import {
 } from 'fedloom';
 import { random } from 'fedloom/tensors';
 import { type Digits, loadDigits } from './support/data.ts';
-import { bar, heading, note, Progress, table } from './support/terminal.ts';
+import { RoundProgress } from './support/progress-bar.ts';
+import { bar, heading, note, table } from './support/terminal.ts';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 10);
 const CLIENTS = 20;
@@ -149,6 +150,7 @@ const averagingRound = federatedComputation(
     const updates = federatedMap(trainAtClient, [federatedBroadcast(model), batches]);
     return federatedMap(applySum, [model, federatedSecureSumBitwidth(updates, BITWIDTHS)]);
   },
+  { name: 'averaging_round' },
 );
 
 const accuracy = tensorComputation(
@@ -181,14 +183,14 @@ setDefaultContext(context);
 let model: ArgumentOf<typeof Model> = await initialModel();
 const rows: [number, string, string, string][] = [];
 {
-  using progress = new Progress('rounds', ROUNDS);
+  using progress = new RoundProgress(context, averagingRound, { rounds: ROUNDS });
   for (let round = 1; round <= ROUNDS; round += 1) {
     const start = performance.now();
     model = await averagingRound(model, clients);
     const seconds = (performance.now() - start) / 1000;
     const share = await accuracy(model, test);
     rows.push([round, `${(share * 100).toFixed(1)} %`, `${seconds.toFixed(1)} s`, bar(share, 1)]);
-    progress.update(round, `accuracy ${(share * 100).toFixed(1)} %`);
+    progress.remark(`accuracy ${(share * 100).toFixed(1)} %`);
   }
 }
 table(['round', 'accuracy', 'time', ''], rows);

@@ -98,6 +98,26 @@ describe('progress', () => {
     expect(heard).toBe(once);
   });
 
+  test('goes on when a listener throws; its error surfaces as uncaught', async () => {
+    const surfaced: unknown[] = [];
+    const known = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => surfaced.push(error));
+    const broken = new Error('a broken listener');
+    const stop = context.on('progress', ({ stage }) => {
+      if (stage === 'compile') throw broken;
+    });
+    try {
+      expect(await context.invoke(addOne, [1])).toBe(2);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(surfaced).toEqual([broken]);
+    } finally {
+      stop();
+      process.removeAllListeners('uncaughtException');
+      for (const listener of known) process.on('uncaughtException', listener);
+    }
+  });
+
   test('costs nothing when nobody listens: executors are not asked to report', async () => {
     const seen: unknown[] = [];
     await using spied = new ExecutionContext(
