@@ -211,11 +211,13 @@ describe('a masking client refuses', () => {
 });
 
 describe('a client, asked to put in a value', () => {
-  const clients = async (party: Party, setup: Uint8Array, value: ExecutorValue) => {
+  const mask = async (party: Party, setup: Uint8Array, value: ExecutorValue) => {
     const { state, publicKey } = await advertise(party, setup);
     const roster = rosterOf({ 'clients/0': publicKey, b: OTHER_KEY });
-    return failureOf(party.request('masking_mask_input', [state, roster, value]));
+    return party.request('masking_mask_input', [state, roster, value]);
   };
+  const refusal = (party: Party, setup: Uint8Array, value: ExecutorValue) =>
+    failureOf(mask(party, setup, value));
   const terms = (changes: Partial<typeof TERM>) =>
     setupFor('clients/0', { terms: [{ ...TERM, ...changes }] });
 
@@ -225,7 +227,7 @@ describe('a client, asked to put in a value', () => {
     ['in more tensors', setupFor('clients/0', { terms: [TERM, TERM] })],
   ])('%s refuses (terms that do not describe it)', async (_what, setup) => {
     const client = await partyOf(masking(), 'clients/0');
-    const error = await clients(client, setup, await putPair(client, SECRET, SECRET));
+    const error = await refusal(client, setup, await putPair(client, SECRET, SECRET));
     expect(error).toMatchObject({ name: 'ProtocolAbortError', reason: 'invalid-parameters' });
     expect(printed(error)).not.toMatch(/\b77\b/);
   });
@@ -236,7 +238,7 @@ describe('a client, asked to put in a value', () => {
       new TensorValue('float32', [2], Float32Array.of(0.5, Number.NaN)),
       float32(2),
     );
-    const error = await clients(client, setupFor('clients/0'), value);
+    const error = await refusal(client, setupFor('clients/0'), value);
     expect(error).toMatchObject({ name: 'ProtocolAbortError', reason: 'invalid-parameters' });
   });
 
@@ -246,7 +248,7 @@ describe('a client, asked to put in a value', () => {
     const values = await client.executor.createValue({ kind: 'sequence', elements: [] }, type);
     const other = await advertise(client, setupFor('clients/0'));
     for (const value of [values, other.state]) {
-      const error = await clients(client, setupFor('clients/0'), value);
+      const error = await refusal(client, setupFor('clients/0'), value);
       expect(error).toMatchObject({ name: 'TypeError' });
     }
   });
@@ -256,7 +258,7 @@ describe('a client, asked to put in a value', () => {
     [SECRET + 1000, 'larger than the maximum'],
   ])('out of range (%d) says where, and never what it is', async (value, what) => {
     const client = await partyOf(masking(), 'clients/0');
-    const error = await clients(client, setupFor('clients/0'), await putPair(client, 5, value));
+    const error = await refusal(client, setupFor('clients/0'), await putPair(client, 5, value));
     expect(error).toMatchObject({ code: 'execution.secure_sum_range' });
     expect(error.message).toContain(`position 1 is ${what}`);
     expect(printed(error)).not.toContain(String(value));
@@ -267,10 +269,10 @@ describe('a client, asked to put in a value', () => {
     const value = (element: bigint) =>
       client.put(new TensorValue('int64', [1], BigInt64Array.of(element)), int64(1));
     const setup = terms({ dtype: 'int64', length: 1, bound: 2n ** 53n });
-    const error = await clients(client, setup, await value(2n ** 53n + 1n));
+    const error = await refusal(client, setup, await value(2n ** 53n + 1n));
     expect(error).toMatchObject({ code: 'execution.secure_sum_range' });
-    const fine = await clients(client, setup, await value(2n ** 53n));
-    expect(fine.message).toMatch(/^nothing failed/);
+    const fine = await mask(client, setup, await value(2n ** 53n));
+    expect(maskedInputCodec.decode(fine).kind).toBe('masked-input');
   });
 
   test('of tensors in a struct names the tensor', async () => {
@@ -286,7 +288,7 @@ describe('a client, asked to put in a value', () => {
         { name: 'b', type: int32(2) },
       ]),
     );
-    const error = await clients(client, setupFor('clients/0', { terms: [TERM, TERM] }), value);
+    const error = await refusal(client, setupFor('clients/0', { terms: [TERM, TERM] }), value);
     expect(error.message).toContain('position 1 in tensor 1');
   });
 
@@ -297,7 +299,7 @@ describe('a client, asked to put in a value', () => {
       drawn.push(bytes);
       return bytes;
     });
-    await clients(client, setupFor('clients/0'), await putPair(client, -1, 0));
+    await refusal(client, setupFor('clients/0'), await putPair(client, -1, 0));
     expect(drawn).toHaveLength(1);
     expect(drawn[0]).toEqual(new Uint8Array(32));
     const { state } = await advertise(client, setupFor('clients/0', { session: SESSION }));

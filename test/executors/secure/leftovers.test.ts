@@ -215,10 +215,14 @@ describe('paillier leaves', () => {
     await stack.close();
   });
 
-  test('no key that comes after its time', async () => {
+  test.each([
+    ['clients/0', 'paillier_prepare'],
+    ['server/0', 'paillier_key_pair'],
+    ['aggregator/0', 'channel_key_pair'],
+  ])('no key that comes from %s after its time (%s)', async (who, uri) => {
     const late = lateness();
     const { stack, handles } = await observed(paillier({ ...pinned, timeoutMs: 300 }), (party) =>
-      party === 'clients/0' ? late.at('paillier_prepare') : {},
+      party === who ? late.at(uri) : {},
     );
     expect(await failureOf(run(stack, sum, 1, 2))).toMatchObject({ code: 'protocol.timeout' });
     await late.answer();
@@ -252,15 +256,15 @@ describe('a protocol of somebody else’s that returns', () => {
       open: () => ({ sum: async () => ({ sums, clients: [] }), close: () => {} }),
     });
 
-  test.each<[string, SecureSum['sums']]>([
-    ['no sums', []],
-    ['a tensor too many', [[1], [2]]],
-    ['a tensor of another length', [[1, 2]]],
-    ['a negative sum', [[-1]]],
-    ['a sum beyond the dtype', [[2n ** 31n]]],
-  ])('%s makes no result', async (_what, sums) => {
+  test.each<[string, SecureSum['sums'], RegExp]>([
+    ['no sums', [], /0 sums for a tensor of 1/],
+    ['a tensor too many', [[1], [2]], /1 sums too many/],
+    ['a tensor of another length', [[1, 2]], /2 sums for a tensor of 1/],
+    ['a negative sum', [[-1]], /negative sum/],
+    ['a sum beyond the dtype', [[2n ** 31n]], /execution.sum_overflow/],
+  ])('%s makes no result', async (_what, sums, message) => {
     const stack = await stackOf(returning(sums));
-    expect(await failureOf(run(stack, sum, 1, 2))).toBeInstanceOf(Error);
+    expect((await failureOf(run(stack, sum, 1, 2))).message).toMatch(message);
     await stack.close();
     const fine = await stackOf(returning([[7]]));
     expect(await run(fine, sum, 1, 2)).toEqual([7]);

@@ -90,10 +90,12 @@ export function rosterOf(
   return rosterCodec.encode({ kind: 'roster', session, round: 0, entries });
 }
 
-/** What a call fails with. */
+/** What a call fails with; a call that does not fail fails the test. */
 export async function failureOf(attempt: Promise<unknown>): Promise<Error & { reason?: string }> {
   const outcome = await attempt.then(
-    (value) => new Error(`nothing failed; got ${value}`),
+    (value) => {
+      throw new Error(`expected a failure; got ${JSON.stringify(value)}`);
+    },
     (error: unknown) => error,
   );
   if (!(outcome instanceof Error)) throw new TypeError(`thrown: ${outcome}`);

@@ -205,6 +205,14 @@ describe('handles', () => {
       code: 'context.unknown_value',
     });
     expect(await failureOf(own.secure.createCall(fn))).toMatchObject({ code: 'type.arity' });
+    const values = await own.secure.createSelection(own.argument, 0);
+    const twice = await own.secure.createStruct([
+      { name: null, value: values },
+      { name: null, value: values },
+    ]);
+    expect(await failureOf(own.secure.createCall(fn, twice))).toMatchObject({
+      code: 'type.not_assignable',
+    });
     expect(await failureOf(fn.compute())).toMatchObject({ code: 'execution.unsupported_value' });
     await own.secure.createCall(fn, own.argument);
     fn[Symbol.dispose]();
