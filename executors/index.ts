@@ -26,6 +26,7 @@ export {
   type Operator,
   type OperatorEnvironment,
   type OperatorPurity,
+  type OperatorRecipe,
   type OperatorStruct,
   type OperatorValue,
   operatorStruct,

@@ -19,3 +19,8 @@ export {
   sizingExecutorFactory,
 } from './sizing-factory.ts';
 export * from './templates/index.ts';
+export {
+  type ThreadedLeafOptions,
+  ThreadedLeaves,
+  type ThreadedLeavesOptions,
+} from './threads/threaded-leaves.ts';
