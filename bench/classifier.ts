@@ -9,25 +9,30 @@ import { float32, int32, struct, TensorValue } from '../computations/types/index
 
 const PIXELS = 784;
 const CLASSES = 10;
-/** Pictures of each client, all of which are one batch. */
-const EXAMPLES = 20;
+/** Pictures of each client. */
+const EXAMPLES = 40;
+const BATCH = 20;
 const LEARNING_RATE = 0.1;
 
 export const MODEL = struct({ weights: float32(PIXELS, CLASSES), bias: float32(CLASSES) });
 export const CLIENT_DATA = struct({ pictures: float32(EXAMPLES, PIXELS), labels: int32(EXAMPLES) });
 
-/** `(<model,data> -> model)`: steps of gradient descent on all of a client's data. */
-export function localTraining(steps: number) {
+/** `(<model,data> -> model)`: gradient descent in batches of 20, so many times over all the data. */
+export function localTraining(epochs: number) {
   return tensorComputation([MODEL, CLIENT_DATA], (model, { pictures, labels }) => {
     const expected = tf.oneHot(labels as tf.Tensor1D, CLASSES);
-    const loss = (weights: tf.Tensor, bias: tf.Tensor): tf.Scalar => {
-      const logits = tf.add(tf.matMul(pictures, weights), bias);
-      return tf.losses.softmaxCrossEntropy(expected, logits);
-    };
-    const gradients = tf.grads(loss as (...parameters: tf.Tensor[]) => tf.Scalar);
+    const batches = tf.split(pictures, EXAMPLES / BATCH);
+    const answers = tf.split(expected, EXAMPLES / BATCH);
     let { weights, bias }: { weights: tf.Tensor; bias: tf.Tensor } = model;
-    for (let step = 0; step < steps; step++) {
-      const [byWeights, byBias] = gradients([weights, bias]) as [tf.Tensor, tf.Tensor];
+    for (let step = 0; step < epochs * batches.length; step++) {
+      const batch = batches[step % batches.length] as tf.Tensor;
+      const answer = answers[step % batches.length] as tf.Tensor;
+      const loss = (...[w, b]: tf.Tensor[]): tf.Scalar =>
+        tf.losses.softmaxCrossEntropy(
+          answer,
+          tf.add(tf.matMul(batch, w as tf.Tensor), b as tf.Tensor),
+        );
+      const [byWeights, byBias] = tf.grads(loss)([weights, bias]) as [tf.Tensor, tf.Tensor];
       weights = tf.sub(weights, tf.mul(byWeights, LEARNING_RATE));
       bias = tf.sub(bias, tf.mul(byBias, LEARNING_RATE));
     }

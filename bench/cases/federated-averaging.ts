@@ -14,13 +14,13 @@ import { CLIENT_DATA, clientData, localTraining, MODEL, zeroModel } from '../cla
 const CLIENTS = 1_000;
 const ROUNDS = 100;
 const WARM_UP = 2;
-const LOCAL_STEPS = 5;
+const LOCAL_EPOCHS = 5;
 
 const benchmark: Benchmark = {
   name: 'federated-averaging',
   target: 'the own cost of the stack below 25 % of the total, at 1,000 clients over 100 rounds',
   async run() {
-    const train = localTraining(LOCAL_STEPS);
+    const train = localTraining(LOCAL_EPOCHS);
     const round = federatedComputation([atServer(MODEL), atClients(CLIENT_DATA)], (model, data) =>
       federatedMean(federatedMap(train, [federatedBroadcast(model), data])),
     );
