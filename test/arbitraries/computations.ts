@@ -25,7 +25,6 @@ import {
   atClients,
   atServer,
   type FederatedType,
-  type FunctionType,
   federated,
   float32,
   func,
@@ -38,6 +37,7 @@ import {
   type Type,
   toMaterialized,
 } from '../../computations/types/index.ts';
+import { call2, intrinsicCall, unnamed } from './federated-calls.ts';
 import { add, constant, convert, positive, stretch } from './tensor-functions.ts';
 
 export interface ComputationCase {
@@ -48,14 +48,14 @@ export interface ComputationCase {
 }
 
 /** A computation over values at clients and server, with data for 1 to 3 clients. */
-export const computationCase: fc.Arbitrary<ComputationCase> = fc
-  .array(fc.nat(1000), { minLength: 1, maxLength: 300, size: 'max' })
-  .map((choices) => new Generator(choices).computation());
+export const computationCase: fc.Arbitrary<ComputationCase> = choiceLists().map((choices) =>
+  new Generator(choices).computation(),
+);
 
 /** One round: a state at the server and data of the clients to the next state and an output. */
-export const roundCase: fc.Arbitrary<ComputationCase> = fc
-  .array(fc.nat(1000), { minLength: 1, maxLength: 300, size: 'max' })
-  .map((choices) => new Generator(choices, { isRound: true }).round());
+export const roundCase: fc.Arbitrary<ComputationCase> = choiceLists().map((choices) =>
+  new Generator(choices, { isRound: true }).round(),
+);
 
 const Pair = struct({ a: int32(), b: float32() });
 const Deep = struct([struct({ a: int32(), b: float32() }), float32(2)]);
@@ -125,14 +125,19 @@ class Generator {
   /** `(let … in <…,…>)` with values at both places. */
   #placedBody(outer: Scope, depth: number): BuildingBlock {
     let scope = outer;
-    const locals = this.#many(1, 5, () => {
+    const locals = this.#many(2, 6, () => {
       const value = this.#anyPlaced(scope, depth);
       const name = this.#name();
       scope = [...scope, { name, type: value.type }];
       return { name, value };
     });
-    const results = this.#many(1, 3, () => ({ name: null, value: this.#anyPlaced(scope, 1) }));
-    return block(locals, structBlock(results));
+    // What nothing needs is dropped, so most of what was made is returned.
+    const visible = visibleIn(scope).filter(({ type }) => type.kind === 'federated');
+    const results = [
+      ...visible.filter(() => this.#choose(3) !== 0).map(({ name, type }) => reference(name, type)),
+      ...this.#many(1, 2, () => this.#anyPlaced(scope, 2)),
+    ];
+    return block(locals, structBlock(results.map(unnamed)));
   }
 
   #anyPlaced(scope: Scope, depth: number): BuildingBlock {
@@ -165,7 +170,7 @@ class Generator {
     const wanted = atClients(member);
     const known = this.#known(wanted, scope);
     if (known.length > 0 && (depth <= 0 || this.#choose(3) === 0)) return this.#oneOf(known);
-    if (depth <= 0) return this.#evaluated(member, 'clients', scope);
+    if (depth <= 0) return this.#made(member, 'clients', scope);
     const inner = (of: Type): BuildingBlock => this.#atClients(of, scope, depth - 1);
     const isTensors = member.kind !== 'sequence';
     switch (this.#choose(isTensors ? 6 : 3)) {
@@ -212,7 +217,7 @@ class Generator {
   #atServer(member: Type, scope: Scope, depth: number): BuildingBlock {
     const known = this.#known(atServer(member), scope);
     if (known.length > 0 && (depth <= 0 || this.#choose(3) === 0)) return this.#oneOf(known);
-    if (depth <= 0) return this.#evaluated(member, 'server', scope);
+    if (depth <= 0) return this.#made(member, 'server', scope);
     const result = atServer(member);
     const choice = this.#choose(7);
     const aggregates = choice === 0 || choice === 1 || choice === 4;
@@ -269,6 +274,18 @@ class Generator {
       atClients(float32()),
     );
     return call2('federated_weighted_mean', value, weight, atServer(float));
+  }
+
+  /** Made of any value that there is, or of nothing. */
+  #made(member: Type, placement: 'clients' | 'server', scope: Scope): BuildingBlock {
+    const sources = this.#parts(scope).filter(
+      ({ type }) => type.kind === 'federated' && type.placement === placement,
+    );
+    if (sources.length === 0 || member.kind === 'sequence' || this.#choose(5) === 0) {
+      return this.#evaluated(member, placement, scope);
+    }
+    const uri = placement === 'server' ? 'federated_apply' : 'federated_map';
+    return this.#map(uri, member, this.#oneOf(sources), scope);
   }
 
   #evaluated(member: Type, placement: 'clients' | 'server', scope: Scope): BuildingBlock {
@@ -337,7 +354,7 @@ class Generator {
     if (elements !== undefined && this.#choose(2) === 0) {
       return call(convert(int32(), type), this.#reduction(elements, scope, depth));
     }
-    switch (this.#choose(7)) {
+    switch (this.#choose(8)) {
       case 0:
         return this.#literal(type);
       case 1:
@@ -364,7 +381,7 @@ class Generator {
         );
       }
       default:
-        if (type.kind !== 'struct') return call(constant(type));
+        if (type.kind !== 'struct') return call(stretch(type), inner(type));
         return structBlock(
           type.elements.map(({ name, type: element }) => ({ name, value: inner(element) })),
         );
@@ -400,18 +417,17 @@ class Generator {
 
   /** Names, and what can be selected from them, that have exactly this type. */
   #known(type: Type, scope: Scope): readonly BuildingBlock[] {
-    const visible = scope.filter(
-      (bound, i) => scope.findLastIndex(({ name }) => name === bound.name) === i,
-    );
+    return this.#parts(scope).filter((node) => isIdentical(node.type, type));
+  }
+
+  #parts(scope: Scope): readonly BuildingBlock[] {
     const parts = (node: BuildingBlock): BuildingBlock[] => [
       node,
       ...(node.type.kind === 'struct'
         ? node.type.elements.flatMap((_, i) => parts(selection(node, i)))
         : []),
     ];
-    return visible
-      .flatMap((bound) => parts(reference(bound.name, bound.type)))
-      .filter((node) => isIdentical(node.type, type));
+    return visibleIn(scope).flatMap((bound) => parts(reference(bound.name, bound.type)));
   }
 
   #dataOf(type: Type, clients: number): unknown {
@@ -454,42 +470,24 @@ class Generator {
   }
 }
 
+/** Long lists of numbers without preference, since a preference for small ones makes few programs. */
+function choiceLists(): fc.Arbitrary<readonly number[]> {
+  return fc.noBias(fc.array(fc.nat(5039), { minLength: 1, maxLength: 400, size: 'max' }));
+}
+
+/** The innermost binding of each name hides the others. */
+function visibleIn(scope: Scope): Scope {
+  return scope.filter((bound, i) => scope.findLastIndex(({ name }) => name === bound.name) === i);
+}
+
 /** What a function that is handed on may capture. */
 function onlyTensors(scope: Scope): Scope {
-  return scope.filter(
-    (bound, i) =>
-      isTensors(bound.type) && scope.findLastIndex(({ name }) => name === bound.name) === i,
-  );
+  return visibleIn(scope).filter(({ type }) => isTensors(type));
 }
 
 function isTensors(type: Type): boolean {
   return (
     type.kind === 'tensor' ||
     (type.kind === 'struct' && type.elements.every((element) => isTensors(element.type)))
-  );
-}
-
-function unnamed(value: BuildingBlock): { readonly name: null; readonly value: BuildingBlock } {
-  return { name: null, value };
-}
-
-function call2(uri: string, a: BuildingBlock, b: BuildingBlock, result: Type) {
-  return intrinsicCall(uri, structBlock([a, b].map(unnamed)), result);
-}
-
-/** A call of an intrinsic, which takes client values as ones that may differ. */
-function intrinsicCall(uri: string, argument: BuildingBlock, result: Type) {
-  const keeps = uri === 'federated_map_all_equal';
-  const taken = keeps ? argument.type : mayDiffer(argument.type);
-  return call(intrinsic(uri, func(taken, result) satisfies FunctionType), argument);
-}
-
-function mayDiffer(type: Type): Type {
-  if (type.kind === 'federated') {
-    return federated(type.member, type.placement, type.placement === 'server');
-  }
-  if (type.kind !== 'struct') return type;
-  return structOf(
-    type.elements.map(({ name, type: element }) => ({ name, type: mayDiffer(element) })),
   );
 }

@@ -9,10 +9,13 @@ import { expectSameMeaning } from './meaning.helpers.ts';
 const context = new ExecutionContext(localExecutorFactory(), { compileLevel: 'reduce' });
 afterAll(() => context.close());
 
-test('random computations give the same results before and after', async () => {
+test('random computations give the same results before and after', {
+  timeout: 60_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(computationCase, (each) => expectSameMeaning(each, context)),
-    { numRuns: 60 },
+    // The limit ends the search for a smaller counterexample, too.
+    { numRuns: 60, interruptAfterTimeLimit: 40_000 },
   );
 });
 

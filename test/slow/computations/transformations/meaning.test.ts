@@ -10,10 +10,10 @@ const context = new ExecutionContext(localExecutorFactory(), { compileLevel: 're
 afterAll(() => context.close());
 
 test('2,000 random computations give the same results before and after', {
-  timeout: 900_000,
+  timeout: 1_800_000,
 }, async () => {
   await fc.assert(
     fc.asyncProperty(computationCase, (each) => expectSameMeaning(each, context)),
-    { numRuns: 2000 },
+    { numRuns: 2000, interruptAfterTimeLimit: 1_750_000, markInterruptAsFailure: true },
   );
 });
