@@ -37,7 +37,14 @@ export class TraceBackend extends tf.KernelBackend {
   }
 
   override async read(): Promise<never> {
-    return this.readSync();
+    if (this.recording === null) throw leaked();
+    try {
+      this.readSync();
+    } catch {
+      // The recording keeps it, and the trace throws it when the body returns. The promise never
+      // settles: nobody may be waiting, and a rejection without a handler would end the process.
+    }
+    return new Promise<never>(() => {});
   }
 
   override disposeData(dataId: object): boolean {
