@@ -25,9 +25,9 @@ import { ExecutionContext, localExecutorFactory } from '../../runtime/index.ts';
 import type { Benchmark } from '../benchmark.ts';
 
 const CLIENTS = 8;
-const BATCHES = 12;
+const BATCHES = 10;
 /** How often a client goes through its batches in a round. */
-const EPOCHS = 3;
+const EPOCHS = 5;
 const BATCH_SIZE = 64;
 const HIDDEN = 128;
 const THREADS = 2;
