@@ -85,6 +85,13 @@ export class OperatorExecutor extends LayerExecutor {
       options.signal,
       (late) => this.#discard(late),
     );
+    try {
+      // What an operator made after the executor was closed would never be erased.
+      this.requireOpen();
+    } catch (error) {
+      this.#discard(result);
+      throw error;
+    }
     return this.#scatter(result, type.result, operator);
   }
 

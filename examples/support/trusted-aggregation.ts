@@ -33,7 +33,7 @@ export function trustedAggregator({ minimumClients = 2 } = {}): SecureAggregatio
   return secureAggregation({
     name: 'trusted aggregator',
     roles: ['aggregator'],
-    operators: [makeRecipientKeys, sealInput, addInputs(minimumClients)],
+    operators: [makeRecipientKeys, sealInput(minimumClients), addInputs(minimumClients)],
     open: (parties) => ({ sum: (task) => sum(task, parties), close: () => {} }),
   });
 }
@@ -60,16 +60,18 @@ async function sum(task: SecureSumTask, parties: ProtocolParties): Promise<Secur
 }
 
 /** At a client: its integers, checked against their bounds, sealed under its name. */
-const sealInput = defineOperator({
-  uri: 'trusted_seal',
-  signature: '(<uint8[?],uint8[?],V> -> uint8[?])',
-  purity: 'random',
-  run: async ([setup, key, value], { random }) => {
-    const round = readSetup(setup);
-    const vectors = inputVectors(value, round.terms).map((vector) => Array.from(vector, String));
-    return bytesValue(await sealJson(vectors, bytesOf(key), round, random));
-  },
-});
+const sealInput = (minimumClients: number) =>
+  defineOperator({
+    uri: 'trusted_seal',
+    signature: '(<uint8[?],uint8[?],V> -> uint8[?])',
+    purity: 'random',
+    run: async ([setup, key, value], { random }) => {
+      const round = readSetup(setup);
+      if (round.clients < minimumClients) throw new Error('Too few clients.');
+      const vectors = inputVectors(value, round.terms).map((vector) => Array.from(vector, String));
+      return bytesValue(await sealJson(vectors, bytesOf(key), round, random));
+    },
+  });
 
 /** At the aggregator: opens one input of each client and adds them up. */
 const addInputs = (minimumClients: number) =>

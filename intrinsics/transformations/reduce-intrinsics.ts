@@ -26,7 +26,7 @@ export function reduceIntrinsics(
       case 'intrinsic': {
         const definition = INTRINSICS.get(inner.uri);
         if (definition?.reduce === undefined || handles.has(inner.uri)) {
-          return origin === undefined ? inner : { ...inner, ...origin };
+          return origin === undefined ? withoutOrigin(inner) : { ...inner, ...origin };
         }
         // A reduction may be made of composite intrinsics in its turn.
         const made = definition.reduce(inner.type as FunctionType);
@@ -67,8 +67,16 @@ export function reduceIntrinsics(
 /** What the user wrote: the composite intrinsic, and where it was called. */
 type Origin = Pick<Intrinsic, 'source'> & Required<Pick<Intrinsic, 'origin'>>;
 
-function originOf({ uri, origin = uri, source }: Intrinsic): Origin {
-  return source === undefined ? { origin } : { origin, source };
+function originOf({ uri, source }: Intrinsic): Origin {
+  return source === undefined ? { origin: uri } : { origin: uri, source };
+}
+
+/**
+ * Only this reduction says where a primitive comes from. Stacks decide by it what may run, so what a
+ * computation from elsewhere claims of itself counts for nothing.
+ */
+function withoutOrigin({ origin: _, ...rest }: Intrinsic): Intrinsic {
+  return rest;
 }
 
 const NONE: ReadonlySet<string> = new Set();
