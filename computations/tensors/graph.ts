@@ -80,7 +80,10 @@ export function isInputList(inputs: NodeInputs): inputs is readonly ValueId[] {
 }
 
 /** The same inputs with every id replaced. */
-export function mapInputs(inputs: NodeInputs, replace: (id: ValueId) => ValueId): NodeInputs {
+export function mapInputs<T>(
+  inputs: NodeInputs,
+  replace: (id: ValueId) => T,
+): readonly T[] | Readonly<Record<string, T>> {
   return isInputList(inputs)
     ? inputs.map(replace)
     : Object.fromEntries(Object.entries(inputs).map(([name, id]) => [name, replace(id)]));

@@ -4,7 +4,8 @@ import type { DType } from '../../types/dtypes.ts';
 import type { TensorValue } from '../../types/values.ts';
 import type { KernelGraph } from '../graph.ts';
 
-export type BackendName = 'native' | 'wasm' | 'cpu';
+/** `'auto'` is native for graphs with much work and wasm for the others, where both are here. */
+export type BackendName = 'auto' | 'native' | 'wasm' | 'cpu';
 
 /** A tensor held by a backend. int64, uint8 and string tensors stay on the host. */
 export interface DeviceTensor {

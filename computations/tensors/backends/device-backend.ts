@@ -9,7 +9,7 @@ import type { Backend, BackendName, DeviceTensor, Program } from './backend.ts';
 import type { Device } from './device.ts';
 import { DEFAULT_PLAN_OPTIONS, type PlanOptions } from './plan.ts';
 import { DeviceProgram } from './program.ts';
-import { Storage, StoredTensor } from './storage.ts';
+import { SMALL, Storage, StoredTensor } from './storage.ts';
 
 /** Programs kept, those used last. */
 const MAX_PROGRAMS = 256;
@@ -23,9 +23,10 @@ export class DeviceBackend implements Backend {
   // Saves hashing a graph that is prepared again; graphs are immutable.
   #byIdentity = new WeakMap<KernelGraph, DeviceProgram>();
 
+  /** @param device runs all graphs, or those that `options.large` does not take */
   constructor(device: Device, reason: string, options: PlanOptions = DEFAULT_PLAN_OPTIONS) {
     this.#options = options;
-    this.name = device.name;
+    this.name = options.large === undefined ? device.name : 'auto';
     this.reason = reason;
     this.#device = device;
   }
@@ -56,8 +57,18 @@ export class DeviceBackend implements Backend {
   }
 
   upload(value: TensorValue): DeviceTensor {
-    const storage = new Storage(this.#device, value.dtype, value.data.slice(), null);
-    return new StoredTensor(storage, value.shape);
+    return new StoredTensor(this.#store(value), value.shape);
+  }
+
+  #store({ dtype, shape, data }: TensorValue): Storage {
+    const device = this.#device;
+    // Large tensors go to the device now, which spares the copy that would be kept for later. Those
+    // of other dtypes are often needed on the host, and of two devices the plan chooses.
+    const here = this.#options.large === undefined && !device.sharesArrays;
+    if (here && dtype === 'float32' && data.length > SMALL) {
+      return new Storage(device, dtype, null, device.write(data as Float32Array, shape, dtype));
+    }
+    return new Storage(device, dtype, data.slice(), null);
   }
 
   close(): void {

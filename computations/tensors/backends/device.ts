@@ -18,9 +18,11 @@ export type BoundKernel = (inputs: readonly DeviceHandle[]) => DeviceHandle;
 
 export interface Device {
   readonly name: 'native' | 'wasm' | 'cpu';
+  /** True if `write` keeps the array that it is given, and `read` gives out the one that it has. */
+  readonly sharesArrays: boolean;
   has(kernel: string): boolean;
   write(data: DeviceArray, shape: readonly number[], dtype: DeviceHandle['dtype']): DeviceHandle;
-  /** The values, as a copy. */
+  /** The values: as a copy, unless arrays are shared. */
   read(handle: DeviceHandle): DeviceArray;
   free(handle: DeviceHandle): void;
   /** Runs a kernel; each output is freed on its own, even if it shares memory with an input. */

@@ -7,11 +7,15 @@ import type { Backend, BackendName } from './backend.ts';
 import type { Device } from './device.ts';
 import { DeviceBackend } from './device-backend.ts';
 import { NATIVE_BACKEND, NativeDevice } from './native-device.ts';
+import { DEFAULT_PLAN_OPTIONS } from './plan.ts';
 import { TfjsDevice } from './tfjs-device.ts';
 
 export interface BackendOptions {
-  /** `'auto'` (the default) takes native if it is installed, else wasm, else cpu. */
-  readonly prefer?: 'auto' | BackendName | undefined;
+  /**
+   * `'auto'` (the default) takes what is here: native with wasm for small graphs, or wasm, or cpu.
+   * The others insist.
+   */
+  readonly prefer?: BackendName | undefined;
   /** Folder or URL of the wasm files, with a slash at its end; found by itself in Node. */
   readonly wasmFolder?: string | undefined;
 }
@@ -24,60 +28,85 @@ export interface BackendOptions {
 export async function loadBackend(options: BackendOptions = {}): Promise<Backend> {
   const variable = environmentVariable('FEDLOOM_BACKEND');
   const asked = options.prefer ?? variable ?? 'auto';
-  const origin = options.prefer !== undefined ? 'asked for' : 'set by FEDLOOM_BACKEND';
-  if (isBackendName(asked)) {
-    try {
-      return await start(asked, `${asked}: ${origin}.`, options);
-    } catch (error) {
-      throw new ExecutionError(
-        'execution.backend_unavailable',
-        `The ${asked} backend is not available (${message(error)}). ${REMEDIES[asked]}`,
-        { cause: error },
-      );
-    }
-  }
-  if (asked !== 'auto') {
+  if (asked === 'auto') return loadBest(options);
+  if (!isDeviceName(asked)) {
     throw new ExecutionError(
       'execution.backend_unavailable',
       `There is no backend '${asked}'; choose auto, native, wasm or cpu.`,
     );
   }
-  const passedOver: string[] = [];
-  for (const name of PREFERENCE) {
-    try {
-      const reason = [`${name}: the fastest backend that is here.`, ...passedOver].join(' ');
-      return await start(name, reason, options);
-    } catch (error) {
-      passedOver.push(`${name} is not (${message(error)}).`);
-    }
+  const origin = options.prefer !== undefined ? 'asked for' : 'set by FEDLOOM_BACKEND';
+  try {
+    return single(await start(asked, options), `${asked}: ${origin}.`);
+  } catch (error) {
+    throw new ExecutionError(
+      'execution.backend_unavailable',
+      `The ${asked} backend is not available (${message(error)}). ${REMEDIES[asked]}`,
+      { cause: error },
+    );
   }
-  throw new ExecutionError('execution.backend_unavailable', passedOver.join(' '));
 }
 
-const PREFERENCE: readonly BackendName[] = ['native', 'wasm', 'cpu'];
+/**
+ * A native kernel costs more to call and less to compute: a step of a 64-48-10 classifier takes ten
+ * times as long as on wasm, one of 784-512-512-10 a quarter. They meet at about so many floating
+ * point operations a kernel; `npm run bench backends` measures it.
+ */
+const NATIVE_FROM_FLOPS_PER_KERNEL = 250_000;
 
-const REMEDIES: Readonly<Record<BackendName, string>> = {
-  native: 'Install it with `npm install @tensorflow/tfjs-node` on Node 20 to 22, or choose wasm.',
+async function loadBest(options: BackendOptions): Promise<Backend> {
+  const absent: string[] = [];
+  const present = async (name: DeviceName): Promise<Device | null> => {
+    try {
+      return await start(name, options);
+    } catch (error) {
+      absent.push(`${name} is not here (${message(error)}).`);
+      return null;
+    }
+  };
+  const because = (reason: string): string => [reason, ...absent].join(' ');
+  const native = await present('native');
+  const wasm = await present('wasm');
+  if (native !== null && wasm !== null) {
+    const large = { device: native, flopsPerKernel: NATIVE_FROM_FLOPS_PER_KERNEL };
+    return known('auto: native for graphs with much work, wasm for the others.', (reason) => {
+      return new DeviceBackend(wasm, reason, { ...DEFAULT_PLAN_OPTIONS, large });
+    });
+  }
+  const device = native ?? wasm ?? (await present('cpu'));
+  if (device === null) {
+    throw new ExecutionError('execution.backend_unavailable', absent.join(' '));
+  }
+  return single(device, because(`${device.name}: the fastest backend that is here.`));
+}
+
+type DeviceName = Device['name'];
+
+const REMEDIES: Readonly<Record<DeviceName, string>> = {
+  native:
+    'Install it with `npm install @tensorflow/tfjs-node` on Node 20 to 22, see README.md, or choose wasm.',
   wasm: 'Check that the .wasm files of @tensorflow/tfjs-backend-wasm can be read, or choose cpu.',
   cpu: 'Check that @tensorflow/tfjs is installed whole.',
 };
 
-const devices = new Map<BackendName, Promise<Device>>();
 const backends = new Map<string, Backend>();
 
-async function start(name: BackendName, reason: string, options: BackendOptions): Promise<Backend> {
-  const device = await startDevice(name, options);
-  // Tensors belong to the device, so backends that differ in their reason only share them.
-  const known = backends.get(reason);
-  if (known !== undefined) return known;
-  const backend = new DeviceBackend(device, reason);
+// Tensors belong to a device, so backends that differ in their reason only share them.
+function single(device: Device, reason: string): Backend {
+  return known(reason, () => new DeviceBackend(device, reason));
+}
+
+function known(reason: string, make: (reason: string) => Backend): Backend {
+  const backend = backends.get(reason) ?? make(reason);
   backends.set(reason, backend);
   return backend;
 }
 
+const devices = new Map<DeviceName, Promise<Device>>();
+
 let lastStart: Promise<unknown> = Promise.resolve();
 
-function startDevice(name: BackendName, options: BackendOptions): Promise<Device> {
+function start(name: DeviceName, options: BackendOptions): Promise<Device> {
   const running = devices.get(name);
   if (running !== undefined) return running;
   // One after the other: tfjs has one current backend, and each start makes its own the current one.
@@ -98,7 +127,7 @@ async function keepingCurrentBackend<T>(action: () => Promise<T>): Promise<T> {
   }
 }
 
-const STARTERS: Readonly<Record<BackendName, (options: BackendOptions) => Promise<Device>>> = {
+const STARTERS: Readonly<Record<DeviceName, (options: BackendOptions) => Promise<Device>>> = {
   native: async () => {
     await importNative();
     const backend = tf.findBackend(NATIVE_BACKEND);
@@ -127,8 +156,8 @@ async function startWasm(options: BackendOptions): Promise<Device> {
   return new TfjsDevice('wasm', backend);
 }
 
-function isBackendName(name: string): name is BackendName {
-  return (PREFERENCE as readonly string[]).includes(name);
+function isDeviceName(name: string): name is DeviceName {
+  return Object.hasOwn(STARTERS, name);
 }
 
 function message(error: unknown): string {

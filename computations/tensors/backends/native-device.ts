@@ -15,6 +15,7 @@ export const NATIVE_BACKEND = 'tensorflow';
 
 export class NativeDevice implements Device {
   readonly name = 'native';
+  readonly sharesArrays = false;
   readonly #backend: TfBackend;
   // Tensors by data id; one data id may have several, each with a reference of its own.
   readonly #tensors = new Map<object, TfTensor[]>();
@@ -102,10 +103,22 @@ export class NativeDevice implements Device {
     const tensor = ({ dataId, shape }: DeviceHandle): TfTensor => {
       const kept = this.#tensors.get(dataId)?.[0];
       if (kept === undefined) throw new Error('the tensor was freed');
-      return equalShapes(kept.shape, shape) ? kept : tf.reshape(kept, shape);
+      return equalShapes(kept.shape, shape) ? kept : this.#view(kept, shape);
     };
     return Array.isArray(inputs)
       ? inputs.map(tensor)
       : Object.fromEntries(Object.entries(inputs).map(([name, handle]) => [name, tensor(handle)]));
+  }
+
+  #view(tensor: TfTensor, shape: readonly number[]): TfTensor {
+    const { kernelFunc } = tf.getKernel('Reshape', NATIVE_BACKEND);
+    const view = kernelFunc({
+      inputs: { x: tensor },
+      attrs: { shape: [...shape] },
+      backend: this.#backend,
+    });
+    return view instanceof tf.Tensor
+      ? view
+      : engine().makeTensorFromTensorInfo(view as TfTensorInfo, this.#backend);
   }
 }

@@ -10,6 +10,7 @@ import {
   isInputList,
   type KernelGraph,
   type KernelNode,
+  mapInputs,
   shapeSize,
   type ValueId,
   valueSpecs,
@@ -17,7 +18,7 @@ import {
 import type { HostKernel } from '../host/arrays.ts';
 import { HOST_KERNELS, hostKernel, inputOrder } from '../host/index.ts';
 import type { ConcreteAttributes } from '../kernels/definition.ts';
-import { kernelDefinition } from '../kernels/index.ts';
+import { estimateFlops, kernelDefinition } from '../kernels/index.ts';
 import { lowerGraph } from '../lowering/index.ts';
 import { simplifyGraph } from '../simplify.ts';
 import type { BoundKernel, Device } from './device.ts';
@@ -42,6 +43,8 @@ export type Step = {
 );
 
 export interface Plan {
+  /** What the steps run on. */
+  readonly device: Device;
   readonly parameters: readonly ConcreteSpec[];
   /** Values that are the same in every run, by id; `undefined` for all others. */
   readonly constants: readonly (StoredTensor | undefined)[];
@@ -55,6 +58,14 @@ export interface PlanOptions {
    * all their kernels to the same bits: a call into a backend costs more than so little work.
    */
   readonly tinyElements: number;
+  /** Another device, for graphs with much work; its tensors and the main device's are one family. */
+  readonly large?: LargeGraphs;
+}
+
+export interface LargeGraphs {
+  readonly device: Device;
+  /** Floating point operations a kernel, on average over a graph, from which the device runs it. */
+  readonly flopsPerKernel: number;
 }
 
 export const DEFAULT_PLAN_OPTIONS: PlanOptions = { tinyElements: 2048 };
@@ -63,10 +74,13 @@ export const DEFAULT_PLAN_OPTIONS: PlanOptions = { tinyElements: 2048 };
 export function makePlan(
   graph: KernelGraph,
   parameters: readonly ConcreteSpec[],
-  device: Device,
+  main: Device,
   options: PlanOptions,
 ): Plan {
   const concrete = specialize(graph, parameters);
+  const { large } = options;
+  const device =
+    large !== undefined && workPerKernel(concrete) >= large.flopsPerKernel ? large.device : main;
   const lowered = simplifyGraph(
     lowerGraph(concrete, {
       name: device.name,
@@ -87,6 +101,23 @@ function specialize(graph: KernelGraph, parameters: readonly ConcreteSpec[]): Ke
   const builder = new GraphBuilder();
   const inputs = parameters.map((spec) => builder.parameter(spec));
   return builder.build(inlineGraph(builder, graph, inputs));
+}
+
+/** Floating point operations on average over the kernels that do something. */
+function workPerKernel(graph: KernelGraph): number {
+  const specs = valueSpecs(graph) as readonly ConcreteSpec[];
+  const kernels = graph.nodes.filter(
+    ({ kernel }) => !ALIASES.has(kernel) && !ALWAYS_HOST.has(kernel),
+  );
+  const flops = kernels.map(({ kernel, inputs, attributes, outputs }) =>
+    estimateFlops(
+      kernel,
+      mapInputs(inputs, (id) => specs[id] as ConcreteSpec),
+      attributes as ConcreteAttributes,
+      outputs as readonly ConcreteSpec[],
+    ),
+  );
+  return flops.reduce((sum, each) => sum + each, 0) / Math.max(1, kernels.length);
 }
 
 function isTiny(graph: KernelGraph, { tinyElements }: PlanOptions): boolean {
@@ -117,6 +148,7 @@ function layOut(graph: KernelGraph, device: Device, tiny: boolean): Plan {
     if (!fold(step, constants, specs, device)) steps.push(step);
   }
   return {
+    device,
     parameters: specs.slice(0, firstConstant),
     constants: Array.from({ length: next }, (_, id) => constants.get(id)),
     steps: withFrees(steps, graph.results, constants),

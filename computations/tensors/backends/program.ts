@@ -33,7 +33,7 @@ export class DeviceProgram implements Program {
     });
     try {
       for (const step of plan.steps) {
-        this.#runStep(step, values);
+        this.#runStep(step, plan.device, values);
         for (const id of step.frees) values[id]?.dispose();
       }
       return plan.results.map((id) => {
@@ -52,7 +52,7 @@ export class DeviceProgram implements Program {
     for (const plan of this.#plans.splice(0)) releasePlan(plan);
   }
 
-  #runStep(step: Step, values: (StoredTensor | undefined)[]): void {
+  #runStep(step: Step, device: Device, values: (StoredTensor | undefined)[]): void {
     const inputs = step.inputs.map((id) => values[id] as StoredTensor);
     if (step.kind === 'alias') {
       const { shape } = step.outputs[0] as ConcreteSpec;
@@ -76,15 +76,15 @@ export class DeviceProgram implements Program {
         return;
       }
       if (step.kind === 'bound') {
-        const handle = step.run(inputs.map(({ storage, shape }) => storage.handle(shape)));
-        const storage = new Storage(this.#device, handle.dtype, null, handle);
+        const handle = step.run(inputs.map(({ storage, shape }) => storage.handle(shape, device)));
+        const storage = new Storage(this.#device, handle.dtype, null, handle, device);
         values[step.firstOutput] = new StoredTensor(storage, handle.shape);
         return;
       }
       checkIndices(step, inputs);
-      const outputs = this.#device.run(step.kernel, deviceInputs(step, inputs), step.attributes);
+      const outputs = device.run(step.kernel, deviceInputs(step, device, inputs), step.attributes);
       outputs.forEach((handle, output) => {
-        const storage = new Storage(this.#device, handle.dtype, null, handle);
+        const storage = new Storage(this.#device, handle.dtype, null, handle, device);
         values[step.firstOutput + output] = new StoredTensor(storage, handle.shape);
       });
       checkOutputs(step, outputs);
@@ -93,7 +93,7 @@ export class DeviceProgram implements Program {
       const reason = error instanceof Error ? error.message : String(error);
       throw new ExecutionError(
         'execution.kernel_failed',
-        `${step.kernel} failed on the ${this.#device.name} backend: ${reason}`,
+        `${step.kernel} failed on the ${device.name} backend: ${reason}`,
         { cause: error },
       );
     }
@@ -115,7 +115,7 @@ export class DeviceProgram implements Program {
   }
 
   #own(input: DeviceTensor): StoredTensor {
-    if (input instanceof StoredTensor && input.storage.device === this.#device) return input;
+    if (input instanceof StoredTensor && input.storage.owner === this.#device) return input;
     throw new ExecutionError(
       'execution.unsupported_value',
       `The tensor (${input.dtype}[${input.shape.join(',')}]) belongs to another backend; upload it to the ${this.#device.name} backend first.`,
@@ -133,12 +133,12 @@ function fits(parameters: readonly ConcreteSpec[], inputs: readonly StoredTensor
   );
 }
 
-function deviceInputs(step: Step, inputs: readonly StoredTensor[]) {
-  if (step.names === null) return inputs.map(({ storage, shape }) => storage.handle(shape));
+function deviceInputs(step: Step, device: Device, inputs: readonly StoredTensor[]) {
+  if (step.names === null) return inputs.map(({ storage, shape }) => storage.handle(shape, device));
   const named: Record<string, DeviceHandle> = {};
   for (let i = 0; i < inputs.length; i++) {
     const { storage, shape } = inputs[i] as StoredTensor;
-    named[step.names[i] as string] = storage.handle(shape);
+    named[step.names[i] as string] = storage.handle(shape, device);
   }
   return named;
 }

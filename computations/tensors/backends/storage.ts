@@ -13,17 +13,27 @@ import type { Device, DeviceHandle } from './device.ts';
 export type DeviceArray = Float32Array | Int32Array | Uint8Array;
 
 // A copy on the host of what is on the device is kept up to this number of elements.
-const SMALL = 1024;
+export const SMALL = 1024;
 
 export class Storage {
-  readonly device: Device;
+  /** The main device of the backend that the tensor belongs to. */
+  readonly owner: Device;
   readonly dtype: DType;
+  #device: Device;
   #host: TensorData | null;
   #handle: DeviceHandle | null;
   #references = 1;
 
-  constructor(device: Device, dtype: DType, host: TensorData | null, handle: DeviceHandle | null) {
-    this.device = device;
+  /** @param device where `handle` is, if it is not on the owner */
+  constructor(
+    owner: Device,
+    dtype: DType,
+    host: TensorData | null,
+    handle: DeviceHandle | null,
+    device: Device = owner,
+  ) {
+    this.owner = owner;
+    this.#device = device;
     this.dtype = dtype;
     this.#host = host;
     this.#handle = handle;
@@ -36,7 +46,7 @@ export class Storage {
 
   release(): void {
     if (--this.#references > 0) return;
-    if (this.#handle !== null) this.device.free(this.#handle);
+    if (this.#handle !== null) this.#device.free(this.#handle);
     this.#handle = null;
     this.#host = null;
   }
@@ -44,23 +54,42 @@ export class Storage {
   /** The elements on the host; they must not be written to. */
   host(): TensorData {
     if (this.#host !== null) return this.#host;
-    const data = this.device.read(this.#handle as DeviceHandle);
+    const data = this.#device.read(this.#handle as DeviceHandle);
     if (data.length <= SMALL) this.#host = data;
     return data;
   }
 
-  /** The tensor on the device, seen with the given shape. */
-  handle(shape: readonly number[]): DeviceHandle {
+  /** The elements as an array of the caller's own. */
+  copy(): TensorData {
+    if (this.#host === null && !this.#device.sharesArrays) {
+      return this.#device.read(this.#handle as DeviceHandle);
+    }
+    return this.host().slice();
+  }
+
+  /** The tensor on a device, seen with the given shape. It is on one device at a time. */
+  handle(shape: readonly number[], device: Device): DeviceHandle {
+    if (device !== this.#device) this.#leave(device);
     let handle = this.#handle;
     if (handle === null) {
       const data = this.#host as DeviceArray;
-      handle = this.device.write(data, shape, this.dtype as DeviceHandle['dtype']);
+      handle = device.write(data, shape, this.dtype as DeviceHandle['dtype']);
       this.#handle = handle;
       if (data.length > SMALL) this.#host = null;
     }
     return handle.shape === shape
       ? handle
       : { dataId: handle.dataId, shape: shape as number[], dtype: handle.dtype };
+  }
+
+  /** Takes the data to the host, to be written to another device when a kernel asks for it. */
+  #leave(device: Device): void {
+    if (this.#handle !== null) {
+      this.#host ??= this.#device.read(this.#handle);
+      this.#device.free(this.#handle);
+      this.#handle = null;
+    }
+    this.#device = device;
   }
 }
 

@@ -14,6 +14,7 @@ type KernelFunction = ReturnType<typeof tf.getKernel>['kernelFunc'];
 
 export class TfjsDevice implements Device {
   readonly name: 'wasm' | 'cpu';
+  readonly sharesArrays: boolean;
   readonly #backend: TfBackend;
   readonly #direct: WasmCalls | null;
   readonly #kernels = new Map<string, KernelFunction>();
@@ -21,6 +22,7 @@ export class TfjsDevice implements Device {
   /** @param backend an initialised backend, whose kernels have been set up */
   constructor(name: 'wasm' | 'cpu', backend: TfBackend) {
     this.name = name;
+    this.sharesArrays = name === 'cpu';
     this.#backend = backend;
     this.#direct = name === 'wasm' ? new WasmCalls(backend) : null;
     for (const { kernelName, kernelFunc } of tf.getKernelsForBackend(name)) {

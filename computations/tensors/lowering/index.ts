@@ -16,7 +16,7 @@ import {
 import { fusedProduct } from './fused.ts';
 import { concatenationOfOne, negativeZeroPadding, oneHot, segmentSum } from './indexing.ts';
 import { batchNormalisation } from './normalisation.ts';
-import { averagePoolGradient } from './pooling.ts';
+import { averagePoolGradient, maxPoolGradient } from './pooling.ts';
 import {
   integerAbsolute,
   integerDivision,
@@ -30,6 +30,7 @@ import { type Emit, LoweredNode, type LoweringRule, type LoweringTarget } from '
 
 const RULES: Readonly<Record<string, LoweringRule>> = {
   AvgPoolGrad: averagePoolGradient,
+  MaxPoolGrad: maxPoolGradient,
   BatchMatMul: transposedProduct,
   _FusedMatMul: fusedProduct,
   Cast: castToBool,

@@ -1,5 +1,7 @@
 /** @file Backends for tests: with the host's shortcut for small graphs, and without it. */
 
+import { expect } from 'vitest';
+import type { Device } from '../../../computations/tensors/backends/device.ts';
 import { DeviceBackend } from '../../../computations/tensors/backends/device-backend.ts';
 import {
   NATIVE_BACKEND,
@@ -8,25 +10,34 @@ import {
 import { TfjsDevice } from '../../../computations/tensors/backends/tfjs-device.ts';
 import {
   type Backend,
-  type BackendName,
   type KernelGraph,
   loadBackend,
 } from '../../../computations/tensors/index.ts';
 import { tf } from '../../../computations/tensors/tfjs.ts';
 import { TensorValue } from '../../../computations/types/index.ts';
 
+type DeviceName = Device['name'];
+
 /** A backend that runs every kernel that it has on the device, however small the graph. */
-export async function deviceOnly(name: BackendName): Promise<Backend> {
+export async function deviceOnly(name: DeviceName): Promise<Backend> {
+  return new DeviceBackend(await startDevice(name), 'test', { tinyElements: 0 });
+}
+
+/** A device of its own over a backend of tfjs. */
+export async function startDevice(name: DeviceName): Promise<Device> {
   await loadBackend({ prefer: name });
-  const backend = tf.findBackend(name === 'native' ? NATIVE_BACKEND : name);
+  const backend = tf.findBackend(tfjsName(name));
   if (backend === null) throw new Error(`${name} did not start`);
-  const device = name === 'native' ? new NativeDevice(backend) : new TfjsDevice(name, backend);
-  return new DeviceBackend(device, 'test', { tinyElements: 0 });
+  return name === 'native' ? new NativeDevice(backend) : new TfjsDevice(name, backend);
 }
 
 /** The backends to test; the native one where it was asked for, so that its absence is a failure. */
-export const BACKENDS: readonly BackendName[] =
+export const BACKENDS: readonly DeviceName[] =
   process.env.FEDLOOM_BACKEND === 'native' ? ['cpu', 'wasm', 'native'] : ['cpu', 'wasm'];
+
+function tfjsName(name: DeviceName): string {
+  return name === 'native' ? NATIVE_BACKEND : name;
+}
 
 /** Runs a graph on plain values; nothing stays on the backend. */
 export async function runGraph(
@@ -71,11 +82,28 @@ export function noise(length: number, seed = 1): Float32Array {
 }
 
 /** Data ids that the tfjs backend of this name holds. */
-export function dataIds(name: BackendName): number {
-  return tf.findBackend(name === 'native' ? NATIVE_BACKEND : name)?.numDataIds() ?? 0;
+export function dataIds(name: DeviceName): number {
+  return tf.findBackend(tfjsName(name))?.numDataIds() ?? 0;
 }
 
 /** The numbers of a value, for comparisons. */
 export function numbers(value: TensorValue | undefined): number[] {
   return Array.from((value?.data ?? []) as ArrayLike<number | bigint>, Number);
+}
+
+/** Expects the same types, and the same values but for rounding. */
+export function expectClose(actual: TensorValue[], expected: TensorValue[]): void {
+  expect(actual.map(({ dtype, shape }) => [dtype, shape])).toEqual(
+    expected.map(({ dtype, shape }) => [dtype, shape]),
+  );
+  actual.forEach((tensor, index) => {
+    const wanted = numbers(expected[index]);
+    numbers(tensor).forEach((value, position) => {
+      const other = wanted[position] as number;
+      if (Object.is(value, other) || value === other) return;
+      if (tensor.dtype !== 'float32') expect(value).toBe(other);
+      // Kernels may add in another order, and approximate functions in another way.
+      expect(Math.abs(value - other)).toBeLessThanOrEqual(2e-5 * Math.max(1, Math.abs(other)));
+    });
+  });
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Backend, GraphBuilder, loadBackend } from '../../../computations/tensors/index.ts';
 import { KERNELS } from '../../../computations/tensors/kernels/index.ts';
 import type { TensorValue } from '../../../computations/types/index.ts';
-import { BACKENDS, deviceOnly, numbers, runGraph } from './backends.helpers.ts';
+import { BACKENDS, deviceOnly, expectClose, runGraph } from './backends.helpers.ts';
 import type { KernelCase } from './kernel-arbitraries.helpers.ts';
 import { KERNEL_CASES } from './kernel-cases.helpers.ts';
 
@@ -24,22 +24,6 @@ function graphOf({ inputs, attributes }: KernelCase, kernel: string) {
 
 async function run(backend: Backend, kernel: string, example: KernelCase): Promise<TensorValue[]> {
   return runGraph(backend, graphOf(example, kernel), Object.values(example.inputs));
-}
-
-function expectClose(actual: TensorValue[], expected: TensorValue[]): void {
-  expect(actual.map(({ dtype, shape }) => [dtype, shape])).toEqual(
-    expected.map(({ dtype, shape }) => [dtype, shape]),
-  );
-  actual.forEach((tensor, index) => {
-    const wanted = numbers(expected[index]);
-    numbers(tensor).forEach((value, position) => {
-      const other = wanted[position] as number;
-      if (Object.is(value, other) || value === other) return;
-      if (tensor.dtype !== 'float32') expect(value).toBe(other);
-      // Kernels may add in another order, and approximate functions in another way.
-      expect(Math.abs(value - other)).toBeLessThanOrEqual(2e-5 * Math.max(1, Math.abs(other)));
-    });
-  });
 }
 
 // Pooling gradients need the output of the forward pass as an input; traces cover them.

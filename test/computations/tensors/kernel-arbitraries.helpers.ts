@@ -233,7 +233,7 @@ export function convolution(depthwise: boolean, part: 'forward' | 'filter' | 'in
   });
 }
 
-/** Pooling of distinct numbers, so that a maximum is never a tie. */
+/** Distinct numbers, so that a maximum is never a tie; half of them are negative. */
 export const distinct = (shape: readonly number[]): fc.Arbitrary<TensorValue> => {
   const length = shape.reduce((a, b) => a * b, 1);
   return fc
@@ -243,7 +243,7 @@ export const distinct = (shape: readonly number[]): fc.Arbitrary<TensorValue> =>
         new TensorValue(
           'float32',
           shape,
-          Float32Array.from(data, (n) => n / 4),
+          Float32Array.from(data, (n) => (n - length / 2) / 4),
         ),
     );
 };

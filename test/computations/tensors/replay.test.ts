@@ -1,4 +1,6 @@
+import util from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { importNative } from '../../../computations/tensors/backends/platform.node.ts';
 import {
   type Backend,
   GraphBuilder,
@@ -148,9 +150,30 @@ describe('backends', () => {
       loadBackend({ prefer: 'wasm' }),
     ]);
     expect(a).toBe(b);
-    expect(a.reason).toContain('wasm');
-    const auto = await loadBackend();
-    expect(['native', 'wasm']).toContain(auto.name);
+    expect(a.reason).toBe('wasm: asked for.');
+  });
+
+  it('are chosen by what is here if nobody asks, and say what is not', async () => {
+    vi.stubEnv('FEDLOOM_BACKEND', undefined);
+    const backend = await loadBackend();
+    expect(['auto', 'wasm']).toContain(backend.name);
+    expect(backend.reason).toMatch(
+      backend.name === 'auto'
+        ? /^auto: native for graphs with much work, wasm for the others\.$/
+        : /^wasm: the fastest backend that is here\. native is not here \(.+\)\.$/,
+    );
+    expect(await loadBackend({ prefer: 'auto' })).toBe(backend);
+  });
+
+  it('name the versions of Node that the native one serves', async () => {
+    // Node 23 removed what tfjs-node calls.
+    const present = Reflect.get(util, 'isNullOrUndefined');
+    Reflect.deleteProperty(util, 'isNullOrUndefined');
+    try {
+      await expect(importNative()).rejects.toThrow(/Node below 23/);
+    } finally {
+      Reflect.set(util, 'isNullOrUndefined', present);
+    }
   });
 
   it('follow FEDLOOM_BACKEND, and an option more', async () => {

@@ -1,7 +1,8 @@
-/** @file Runs a graph in a worker thread, on a wasm backend of its own. */
+/** @file Runs a graph in a worker thread, on a backend of its own. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import {
+  type BackendName,
   type KernelGraph,
   loadBackend,
   typecheckGraph,
@@ -9,13 +10,14 @@ import {
 import { type DType, TensorValue } from '../../../../computations/types/index.ts';
 
 interface Job {
+  readonly prefer: BackendName;
   readonly graph: KernelGraph;
   readonly values: readonly { dtype: DType; shape: number[]; data: never }[];
 }
 
-const { graph, values } = workerData as Job;
+const { prefer, graph, values } = workerData as Job;
 typecheckGraph(graph);
-const backend = await loadBackend({ prefer: 'wasm' });
+const backend = await loadBackend({ prefer });
 const inputs = values.map(({ dtype, shape, data }) =>
   backend.upload(new TensorValue(dtype, shape, data)),
 );
