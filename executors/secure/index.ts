@@ -1,6 +1,7 @@
 /** @file Secure aggregation in the executor stack: the protocols, and the interface for others. */
 
 export type { ChannelGrid, ChannelKind } from './channel-operators.ts';
+export { atEveryone, type StageOptions } from './cohort.ts';
 export { bytesOf, defineOperator, type OperatorDefinition } from './define-operator.ts';
 export { inputVectors } from './input-vectors.ts';
 export { type MaskingOptions, masking, maskingProtocol } from './masking.ts';
