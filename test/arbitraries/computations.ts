@@ -21,6 +21,7 @@ import {
   selection,
   structBlock,
 } from '../../computations/building-blocks.ts';
+import { printBlock } from '../../computations/notation.ts';
 import {
   atClients,
   atServer,
@@ -45,6 +46,8 @@ export interface ComputationCase {
   /** Types of the parameters, as the user gives them. */
   readonly parameters: readonly Type[];
   readonly args: readonly unknown[];
+  /** How a counterexample is printed. */
+  readonly [fc.toStringMethod]: () => string;
 }
 
 /** A computation over values at clients and server, with data for 1 to 3 clients. */
@@ -101,11 +104,8 @@ class Generator {
     const scope = [{ name: this.#name(), type }];
     const next = this.#atServer(state.member, scope, MOST_DEPTH);
     const output = this.#atServer(this.#oneOf(MEMBERS), scope, MOST_DEPTH);
-    return {
-      block: lambda(scope[0]?.name ?? '', type, structBlock([next, output].map(unnamed))),
-      parameters: types,
-      args: [this.#dataOf(state, clients), this.#dataOf(data, clients)],
-    };
+    const block = lambda(scope[0]?.name ?? '', type, structBlock([next, output].map(unnamed)));
+    return printable(block, types, [this.#dataOf(state, clients), this.#dataOf(data, clients)]);
   }
 
   computation(): ComputationCase {
@@ -115,11 +115,8 @@ class Generator {
     const only = types.length === 1 ? types[0] : undefined;
     const parameter = { name: this.#name(), type: only ?? parameterType };
     const body = this.#placedBody([parameter], MOST_DEPTH);
-    return {
-      block: lambda(parameter.name, parameter.type, body),
-      parameters: types,
-      args: types.map((type) => this.#dataOf(type, clients)),
-    };
+    const args = types.map((type) => this.#dataOf(type, clients));
+    return printable(lambda(parameter.name, parameter.type, body), types, args);
   }
 
   /** `(let … in <…,…>)` with values at both places. */
@@ -473,6 +470,15 @@ class Generator {
 /** Long lists of numbers without preference, since a preference for small ones makes few programs. */
 function choiceLists(): fc.Arbitrary<readonly number[]> {
   return fc.noBias(fc.array(fc.nat(5039), { minLength: 1, maxLength: 400, size: 'max' }));
+}
+
+function printable(
+  node: Lambda,
+  parameters: readonly Type[],
+  args: readonly unknown[],
+): ComputationCase {
+  const print = (): string => `${printBlock(node)}\n  of ${JSON.stringify(args)}`;
+  return { block: node, parameters, args, [fc.toStringMethod]: print };
 }
 
 /** The innermost binding of each name hides the others. */
