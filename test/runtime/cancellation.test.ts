@@ -2,10 +2,18 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { data } from '../../computations/building-blocks.ts';
 import { defineComputation } from '../../computations/define.ts';
 import { federatedComputation, withContext } from '../../computations/index.ts';
-import { atClients, atServer, func, sequence } from '../../computations/types/index.ts';
+import {
+  atClients,
+  atServer,
+  type FunctionType,
+  func,
+  sequence,
+  type Type,
+} from '../../computations/types/index.ts';
 import type { Executor, ExecutorFactory, ExecutorValue } from '../../executors/executor.ts';
 import { masking, paillier } from '../../executors/secure/index.ts';
 import {
+  compileForExecution,
   federatedBroadcast,
   federatedMap,
   federatedSecureSum,
@@ -14,7 +22,7 @@ import {
   sequenceSum,
 } from '../../intrinsics/index.ts';
 import { ExecutionContext, localExecutorFactory } from '../../runtime/index.ts';
-import { add, addConstant, INT } from '../executors/blocks.ts';
+import { add, addConstant, INT, int } from '../executors/blocks.ts';
 import { PassThroughExecutor } from '../executors/pass-through.ts';
 import { type TrackedBackend, trackedBackend } from '../executors/tracked-backend.ts';
 
@@ -351,6 +359,44 @@ describe('closing', () => {
     await context.close({ cancel: true });
     await expected;
     await vi.waitFor(() => expect(stopped).toBe(1));
+  });
+});
+
+describe('a stack that is interrupted unwinds by itself, without being closed', () => {
+  const secureSum = federatedComputation([atClients(INT)], (x) => federatedSecureSum(x, 100));
+
+  test.each([
+    ['in a map', mapOne.buildingBlock, {}],
+    ['in a secure sum by masking', secureSum.buildingBlock, { secureAggregation: masking() }],
+    [
+      'in a secure sum by paillier',
+      secureSum.buildingBlock,
+      { secureAggregation: paillier({ modulusBits: 512, allowInsecureModulus: true }) },
+    ],
+  ])('%s with a client that does not answer', async (_where, block, options) => {
+    const factory = localExecutorFactory({
+      backend,
+      ...options,
+      wrapLeaf: (leaf, placement, index) =>
+        placement === 'clients' && index === 1 ? new HangingExecutor(leaf) : leaf,
+    });
+    const executor = await factory.createExecutor({ clients: 3 });
+    const type = block.type as FunctionType;
+    using fn = await executor.createValue(
+      compileForExecution(block, factory.handles ?? new Set()),
+      type,
+    );
+    const members = [int(1), int(2), int(3)];
+    using argument = await executor.createValue(
+      { kind: 'federated', members },
+      type.parameter as Type,
+    );
+    const why = new Error('that was long enough');
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(why), 100);
+    const { signal } = controller;
+    await expect(executor.createCall(fn, argument, { signal })).rejects.toBe(why);
+    await factory.close();
   });
 });
 
