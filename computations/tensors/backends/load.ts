@@ -52,7 +52,7 @@ export async function loadBackend(options: BackendOptions = {}): Promise<Backend
  * times as long as on wasm, one of 784-512-512-10 a quarter. They meet at about so many floating
  * point operations a kernel; `npm run bench backends` measures it.
  */
-const NATIVE_FROM_FLOPS_PER_KERNEL = 250_000;
+const NATIVE_FROM_FLOPS_PER_KERNEL = 700_000;
 
 async function loadBest(options: BackendOptions): Promise<Backend> {
   const absent: string[] = [];

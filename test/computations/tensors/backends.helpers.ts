@@ -35,7 +35,8 @@ export async function startDevice(name: DeviceName): Promise<Device> {
 export const BACKENDS: readonly DeviceName[] =
   process.env.FEDLOOM_BACKEND === 'native' ? ['cpu', 'wasm', 'native'] : ['cpu', 'wasm'];
 
-function tfjsName(name: DeviceName): string {
+/** The name of the backend in tfjs. */
+export function tfjsName(name: DeviceName): string {
   return name === 'native' ? NATIVE_BACKEND : name;
 }
 
@@ -106,4 +107,13 @@ export function expectClose(actual: TensorValue[], expected: TensorValue[]): voi
       expect(Math.abs(value - other)).toBeLessThanOrEqual(2e-5 * Math.max(1, Math.abs(other)));
     });
   });
+}
+
+/** Tensors that TensorFlow holds for the native backend. */
+export function nativeTensors(): number {
+  const binding: { getNumOfTensors(): number } = Reflect.get(
+    tf.findBackend(NATIVE_BACKEND),
+    'binding',
+  );
+  return binding.getNumOfTensors();
 }

@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { EXACT_KERNELS } from '../../../computations/tensors/host/exact.ts';
 import { GraphBuilder, loadBackend } from '../../../computations/tensors/index.ts';
 import { KERNELS } from '../../../computations/tensors/kernels/index.ts';
-import { deviceOnly, float, int, runGraph } from './backends.helpers.ts';
+import { TensorValue } from '../../../computations/types/index.ts';
+import { BACKENDS, deviceOnly, float, int, runGraph } from './backends.helpers.ts';
 
 const shortcut = await loadBackend({ prefer: 'wasm' });
-const devices = [await deviceOnly('cpu'), await deviceOnly('wasm')];
+const devices = await Promise.all(BACKENDS.map(deviceOnly));
 
 const floats = fc.array(
   fc.oneof(
@@ -20,6 +21,15 @@ const ints = fc.array(fc.integer(), { minLength: 4, maxLength: 4 });
 /** The bits of the numbers; every NaN counts as the same. */
 function bits(data: ArrayLike<number>): number[] {
   return Array.from(data, (value) => (Number.isNaN(value) ? 0x7fc00000 : toBits(value)));
+}
+
+/** TensorFlow takes subnormal numbers for 0, in what it is given and in what comes out. */
+function normalNumbers(value: TensorValue): TensorValue {
+  if (value.dtype !== 'float32') return value;
+  const data = Float32Array.from(value.data as Float32Array, (x) =>
+    Math.abs(x) < 2 ** -126 ? 0 * x : x,
+  );
+  return new TensorValue('float32', value.shape, data);
 }
 
 const view = new DataView(new ArrayBuffer(8));
@@ -49,9 +59,11 @@ describe('the host shortcut for small graphs', () => {
         names.map((name, i) => [name, builder.parameter(values[i] ?? make([4], left))]),
       );
       const graph = builder.build(builder.node(kernel, inputs));
-      const [expected] = await runGraph(shortcut, graph, values);
       for (const device of devices) {
-        const [actual] = await runGraph(device, graph, values);
+        const seen = device.name === 'native' ? normalNumbers : (value: TensorValue) => value;
+        const given = values.map(seen);
+        const [expected] = (await runGraph(shortcut, graph, given)).map(seen);
+        const [actual] = await runGraph(device, graph, given);
         expect(bits(actual?.data as Float32Array)).toEqual(bits(expected?.data as Float32Array));
       }
     };

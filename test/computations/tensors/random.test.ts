@@ -4,7 +4,7 @@ import { threefry2x32 } from '../../../computations/tensors/host/threefry.ts';
 import { loadBackend, random, traceTensors } from '../../../computations/tensors/index.ts';
 import { tf } from '../../../computations/tensors/tfjs.ts';
 import { int32 } from '../../../computations/types/index.ts';
-import { deviceOnly, int, runGraph } from './backends.helpers.ts';
+import { BACKENDS, deviceOnly, int, runGraph } from './backends.helpers.ts';
 
 beforeAll(async () => {
   await loadBackend({ prefer: 'cpu' });
@@ -173,10 +173,9 @@ describe('random', () => {
     const key = random.key(11);
     const outside = Object.values(body(key)).map(read);
     const { graph } = traceTensors(int32(2), body);
-    const names = ['cpu', 'wasm'] as const;
     for (const backend of [
-      ...(await Promise.all(names.map((prefer) => loadBackend({ prefer })))),
-      ...(await Promise.all(names.map(deviceOnly))),
+      ...(await Promise.all(BACKENDS.map((prefer) => loadBackend({ prefer })))),
+      ...(await Promise.all(BACKENDS.map(deviceOnly))),
     ]) {
       const inside = await runGraph(backend, graph, [int([2], read(key))]);
       expect(inside.map(({ data }) => Array.from(data as Float32Array))).toEqual(outside);

@@ -23,6 +23,7 @@ import {
   float,
   int,
   long,
+  nativeTensors,
   noise,
   numbers,
 } from './backends.helpers.ts';
@@ -53,19 +54,23 @@ describe.each(BACKENDS)('replay on %s', (name) => {
   });
 
   it('leaves no tensor and no data behind', async () => {
-    const before = { ids: dataIds(name), tensors: tf.memory().numTensors };
+    const held = (): object => ({
+      ids: dataIds(name),
+      tensors: tf.memory().numTensors,
+      native: name === 'native' ? nativeTensors() : 0,
+    });
+    const before = held();
     const inputs = values(8).map((value) => backend.upload(value));
     const program = backend.prepare(graph);
     const first = program.run(inputs);
-    const warm = dataIds(name);
+    const warm = held();
     for (let i = 0; i < 5; i++) {
       for (const output of program.run(inputs)) output.dispose();
     }
-    expect(dataIds(name)).toBe(warm);
+    expect(held()).toEqual(warm);
     for (const tensor of [...inputs, ...first]) tensor.dispose();
     backend.close();
-    expect(dataIds(name)).toBe(before.ids);
-    expect(tf.memory().numTensors).toBe(before.tensors);
+    expect(held()).toEqual(before);
   });
 
   it('leaves nothing behind when a kernel fails half-way', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  type Backend,
   graphHash,
   loadBackend,
   printGraph,
@@ -20,7 +21,7 @@ import {
   type TensorType,
   type TensorValue,
 } from '../../../computations/types/index.ts';
-import { float, int, noise, numbers, runGraph } from './backends.helpers.ts';
+import { BACKENDS, float, int, noise, numbers, runGraph, tfjsName } from './backends.helpers.ts';
 import {
   adamInside,
   assortment,
@@ -31,8 +32,9 @@ import {
   mlpStep,
 } from './models.helpers.ts';
 
-const wasm = await loadBackend({ prefer: 'wasm' });
+const backends = await Promise.all(BACKENDS.map((prefer) => loadBackend({ prefer })));
 const cpu = await loadBackend({ prefer: 'cpu' });
+const wasm = await loadBackend({ prefer: 'wasm' });
 
 function leaves(result: TracedResult): tf.Tensor[] {
   if (result instanceof tf.Tensor) return [result];
@@ -108,7 +110,7 @@ describe('traced models replay like tfjs', () => {
     const { graph } = traceTensors(types, body as (...args: tf.Tensor[]) => TracedResult);
     typecheckGraph(graph);
     const expected = eager(body, values);
-    for (const backend of [cpu, wasm]) {
+    for (const backend of backends) {
       const outputs = await runGraph(backend, graph, values);
       outputs.forEach((output, index) => {
         numbers(output).forEach((value, position) => {
@@ -118,10 +120,9 @@ describe('traced models replay like tfjs', () => {
     }
   });
 
-  it.each(['cpu', 'wasm'] as const)(
+  it.each(BACKENDS.map((name, index) => [name, backends[index] as Backend] as const))(
     'makes 100 steps of gradient descent that equal tfjs bit for bit on %s',
-    async (name) => {
-      const backend = name === 'cpu' ? cpu : wasm;
+    async (name, backend) => {
       const types = [float32(64, 48), float32(48), float32(48, 10), float32(10)] as const;
       const { graph } = traceTensors([...types, float32(null, 64), int32(null)], mlpStep);
       const start = types.map((type, i) => {
@@ -150,7 +151,7 @@ describe('traced models replay like tfjs', () => {
         outputs[4]?.dispose();
       }
 
-      await tf.setBackend(name);
+      await tf.setBackend(tfjsName(name));
       const tensor = ({ data, shape, dtype }: TensorValue): tf.Tensor =>
         tf.tensor(data as Float32Array, [...shape], dtype as 'float32');
       let parameters = start.map(tensor);
