@@ -11,6 +11,7 @@ import {
   reference,
   selection,
 } from '../../computations/building-blocks.ts';
+import type { AnyComputation } from '../../computations/computation.ts';
 import { freeReferences } from '../../computations/free-references.ts';
 import { type Local, toCallDominant } from '../../computations/transformations/index.ts';
 import {
@@ -22,6 +23,7 @@ import {
 import { INTRINSIC_PURITY } from '../compile.ts';
 import { callPart, requireOnlyIntrinsics, requirePartResult } from './parts.ts';
 import {
+  blockOf,
   type Communication,
   localReference,
   neededFor,
@@ -53,8 +55,10 @@ export interface DistributeAggregateForm {
  * @param node a computation. Its intrinsics stay what they are, composite ones too.
  * @throws FormError naming the part that does not fit.
  */
-export function toDistributeAggregateForm(node: BuildingBlock): DistributeAggregateForm {
-  const round = takeApart(node, 'distribute-aggregate form');
+export function toDistributeAggregateForm(
+  computation: AnyComputation | BuildingBlock,
+): DistributeAggregateForm {
+  const round = takeApart(blockOf(computation), 'distribute-aggregate form');
   const { state, data, broadcasts, aggregations, result } = round;
   const sent = placedIn(broadcasts, 'server', round);
   const aggregated = placedIn(aggregations, 'clients', round);

@@ -13,6 +13,7 @@ import {
   reference,
   selection,
 } from '../../computations/building-blocks.ts';
+import type { AnyComputation } from '../../computations/computation.ts';
 import {
   fuseTensorComputations,
   type Local,
@@ -42,7 +43,15 @@ import {
 import { reduceIntrinsics } from '../transformations/reduce-intrinsics.ts';
 import { memberLocals, membersOf } from './members.ts';
 import { callPart, requirePartResult } from './parts.ts';
-import { localReference, neededFor, partOf, type Round, takeApart, together } from './round.ts';
+import {
+  blockOf,
+  localReference,
+  neededFor,
+  partOf,
+  type Round,
+  takeApart,
+  together,
+} from './round.ts';
 
 /**
  * A computation `(<S@SERVER,{D}@CLIENTS> -> <S@SERVER,X@SERVER>)` in parts.
@@ -85,9 +94,12 @@ const SECURE_SUMS = [
 const KINDS = ['federated_aggregate', ...SECURE_SUMS] as const;
 type Kind = (typeof KINDS)[number];
 
-/** @throws FormError naming the part that does not fit. */
-export function toMapReduceForm(node: BuildingBlock): MapReduceForm {
-  const round = takeApart(reduceIntrinsics(node), 'map-reduce form');
+/**
+ * @param computation a round, or its building block.
+ * @throws FormError naming the part that does not fit.
+ */
+export function toMapReduceForm(computation: AnyComputation | BuildingBlock): MapReduceForm {
+  const round = takeApart(reduceIntrinsics(blockOf(computation)), 'map-reduce form');
   const members = { locals: memberLocals(round) };
   const { state, data, broadcasts } = round;
   const aggregations = new Map(KINDS.map((kind) => [kind, aggregationsOf(kind, round)]));

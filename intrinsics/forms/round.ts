@@ -14,6 +14,7 @@ import {
   type StructBlock,
   structBlock,
 } from '../../computations/building-blocks.ts';
+import type { AnyComputation } from '../../computations/computation.ts';
 import { freeReferences } from '../../computations/free-references.ts';
 import {
   allNames,
@@ -110,6 +111,11 @@ export function partOf(
   const part =
     parameter === null ? lambda(null, null, body) : lambda(parameter.name, parameter.type, body);
   return toCallDominant(part, INTRINSIC_PURITY) as Lambda;
+}
+
+/** The building block of a computation; a block is returned as it is. */
+export function blockOf(computation: AnyComputation | BuildingBlock): BuildingBlock {
+  return 'buildingBlock' in computation ? computation.buildingBlock : computation;
 }
 
 /** Values as a struct without names. */

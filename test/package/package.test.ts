@@ -23,6 +23,22 @@ import { atServer, federatedComputation, federatedSum, int32 } from 'fedloom';
 federatedComputation([atServer(int32())], (x) => federatedSum(x));
 `;
 
+const ON_THREADS = `
+import { atClients, ExecutionContext, federatedComputation, federatedSecureSumBitwidth, federatedSum,
+  int32, localExecutorFactory, masking, withContext } from 'fedloom';
+const sums = federatedComputation([atClients(int32())], (x) => [federatedSecureSumBitwidth(x, 8), federatedSum(x)]);
+const secureAggregation = masking().with({ allowPlain: ['federated_sum'] });
+const context = new ExecutionContext(localExecutorFactory({ threads: 2, secureAggregation }));
+const plain = federatedComputation([atClients(int32())], (x) => federatedSecureSumBitwidth(x, 8));
+console.log([await withContext(context, () => plain([1, 2])), (await withContext(context, () => sums([1, 2, 3])))[1]]);
+await context.close();
+`;
+
+const ROUND = `
+import { atClients, federatedComputation, federatedSum, int32 } from 'fedloom';
+export const round = federatedComputation([atClients(int32())], (x) => federatedSum(x));
+`;
+
 let files: readonly string[];
 let installed: string;
 /** A folder of the checkout, where the package's own name is resolved by its manifest. */
@@ -74,6 +90,20 @@ describe.each([
     expect(stdout.trim().split('\n')).toEqual(program.output);
     // Nearly all of it goes into a 3072-bit key.
   }, 180_000);
+
+  test('clients run on worker threads, which are found in the package', async () => {
+    writeFileSync(join(folder(), 'threads.mjs'), ON_THREADS);
+    expect(await run(process.execPath, ['threads.mjs'], folder())).toBe('[ 3, 6 ]\n');
+  });
+
+  test('the command prints what leaves the clients', async () => {
+    writeFileSync(join(folder(), 'round.mjs'), ROUND);
+    // The copy that the module imports: types of another copy of the package are not its types.
+    const owner = folder() === installed ? join(installed, 'node_modules/fedloom') : root;
+    const command = join(owner, manifest.bin.fedloom);
+    const stdout = await run(process.execPath, [command, 'inspect', 'round.mjs'], folder());
+    expect(stdout).toContain("the server sees each client's value");
+  });
 
   test('every entry point can be imported', async () => {
     const source = entryPoints.map(
