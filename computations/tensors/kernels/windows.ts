@@ -55,39 +55,46 @@ export function convolutionShape(
 
 /** The shape of pooling `x` [N,H,W,C]. */
 export function poolShape(call: KernelCall, x: readonly number[]): readonly number[] {
-  const [batch, height, width, channels] = x;
+  const [rows, columns] = poolWindows(call, x);
+  return [x[0] as number, rows.size, columns.size, x[3] as number];
+}
+
+/** The windows of a pool along one axis of the image. */
+export interface PoolWindows {
+  /** Number of windows. */
+  readonly size: number;
+  /** Before and after the image; less than a window each. */
+  readonly padding: readonly [number, number];
+  readonly filter: number;
+  readonly stride: number;
+  /** For each window, the share of it that is inside the image. */
+  readonly shares: readonly number[];
+}
+
+/** The windows of a pool over `x` [N,H,W,C], along rows and along columns. */
+export function poolWindows(
+  call: KernelCall,
+  x: readonly number[],
+): readonly [PoolWindows, PoolWindows] {
+  const [batch, height, width] = x;
   if (batch === undefined || height === undefined || width === undefined || x.length !== 4) {
     return call.fail('the image must have four axes (batch, height, width, channels)');
   }
   call.require(x.every(isPositive), 'no axis may be empty');
-  const [rows, columns] = pair(call, 'filterSize');
+  const filters = pair(call, 'filterSize');
   const strides = pair(call, 'strides');
-  return [
-    batch,
-    window(call, height, rows, strides[0], 1, 1).size,
-    window(call, width, columns, strides[1], 1, 2).size,
-    channels as number,
-  ];
-}
-
-/**
- * For each window of a pool over `x` [N,H,W,C], by rows and by columns: the share of it that is
- * inside the image.
- */
-export function poolShares(
-  call: KernelCall,
-  x: readonly number[],
-): readonly [readonly number[], readonly number[]] {
-  const [, height = 0, width = 0] = x;
-  const filter = pair(call, 'filterSize');
-  const strides = pair(call, 'strides');
-  const along = (extent: number, axis: 0 | 1): readonly number[] => {
-    const { size, padding } = window(call, extent, filter[axis], strides[axis], 1, axis + 1);
-    return Array.from({ length: size }, (_, position) => {
-      const start = position * strides[axis] - padding[0];
-      const inside = Math.min(start + filter[axis], extent) - Math.max(start, 0);
-      return Math.max(inside, 1) / filter[axis];
+  const along = (extent: number, axis: 0 | 1): PoolWindows => {
+    const [filter, stride] = [filters[axis], strides[axis]];
+    const { size, padding } = window(call, extent, filter, stride, 1, axis + 1);
+    const shares = Array.from({ length: size }, (_, position) => {
+      const start = position * stride - padding[0];
+      return (Math.min(start + filter, extent) - Math.max(start, 0)) / filter;
     });
+    call.require(
+      shares.every((share) => share > 0),
+      'a window lies outside of the image',
+    );
+    return { size, padding, filter, stride, shares };
   };
   return [along(height, 0), along(width, 1)];
 }

@@ -1,15 +1,15 @@
 /** @file Gradients of convolutions, written with forward convolutions. */
 
-import type { ValueId } from '../graph.ts';
-import { convolutionShape } from '../kernels/windows.ts';
-import type { LoweredNode, LoweringRule } from './rule.ts';
+import type { Attributes, ValueId } from '../graph.ts';
+import { type ConvolutionShape, convolutionShape } from '../kernels/windows.ts';
+import { type LoweredNode, type LoweringRule, needsPadding } from './rule.ts';
 
 /**
  * The gradient with respect to the filter is a convolution of the image with dy as its filter,
  * where batch and channels change places, and strides and dilations too.
  */
 export const conv2DBackpropFilter: LoweringRule = (node) => {
-  if (node.target.has('Conv2DBackpropFilter')) return null;
+  if (node.target.has('Conv2DBackpropFilter')) return paddedGradient.filter(node, false);
   const geometry = filterGeometry(node, false);
   const { rows, columns, padded, strides, dilations } = geometry;
   const [, , channels, outer] = node.call().ints('filterShape') as [number, number, number, number];
@@ -34,27 +34,80 @@ export const conv2DBackpropFilter: LoweringRule = (node) => {
 };
 
 /**
- * wasm gives zeros for 'same' padding where a stride is larger than the filter; such images are
- * padded before.
+ * wasm gives zeros for 'same' padding where a stride is larger than the filter, and some padding in
+ * numbers is not for the kernels; such images are padded before.
  */
-export const sparseWindows: LoweringRule = (node) => {
-  if (node.target.name !== 'wasm' || node.attributes.pad !== 'same') return null;
+export const paddedBefore: LoweringRule = (node) => {
   const x = node.input('x');
   const depthwise = DEPTHWISE.has(node.kernel);
   const filter = node.shape(node.input('filter'));
-  const { strides, padding } = convolutionShape(node.call(), node.shape(x), filter, depthwise);
+  const shape = convolutionShape(node.call(), node.shape(x), filter, depthwise);
+  const { strides } = shape;
   const sparse = strides[0] > (filter[0] ?? 0) || strides[1] > (filter[1] ?? 0);
-  if (!sparse) return null;
-  const padded = node.padOrCrop(x, [[0, 0], padding[0], padding[1], [0, 0]]);
-  const inputs = { ...node.inputs(), x: padded };
-  return [node.emit(node.kernel, inputs, { ...node.attributes, pad: 'valid' })];
+  const wrong = node.target.name === 'wasm' && node.attributes.pad === 'same' && sparse;
+  if (!wrong && !needsPadding(node, filter)) return null;
+  const inputs = { ...node.inputs(), x: node.padOrCrop(x, around(shape, node.shape(x))) };
+  return [node.emit(node.kernel, inputs, unpadded(node))];
 };
+
+/** The gradients of a convolution that the kernel does not pad: of a larger image, and cropped. */
+const paddedGradient = {
+  filter: (node: LoweredNode, depthwise: boolean): readonly ValueId[] | null => {
+    const filterShape = node.call().ints('filterShape');
+    if (!needsPadding(node, filterShape)) return null;
+    const x = node.input('x');
+    const shape = convolutionShape(node.call(), node.shape(x), filterShape, depthwise);
+    const inputs = { ...node.inputs(), x: node.padOrCrop(x, around(shape, node.shape(x))) };
+    return [node.emit(node.kernel, inputs, unpadded(node))];
+  },
+  input: (node: LoweredNode, depthwise: boolean): readonly ValueId[] | null => {
+    const filterShape = node.shape(node.input('filter'));
+    if (!needsPadding(node, filterShape)) return null;
+    const image = node.call().ints('inputShape');
+    const paddings = around(convolutionShape(node.call(), image, filterShape, depthwise), image);
+    const inputShape = image.map((size, axis) => size + sum(paddings[axis] as Pair));
+    const gradient = node.emit(node.kernel, node.inputs(), { ...unpadded(node), inputShape });
+    return [
+      node.padOrCrop(
+        gradient,
+        paddings.map(([before, after]) => [-before, -after] as const),
+      ),
+    ];
+  },
+};
+
+export const conv2DBackpropInput: LoweringRule = (node) => paddedGradient.input(node, false);
+
+function unpadded(node: LoweredNode): Attributes {
+  const { dimRoundingMode: _, ...attributes } = node.attributes;
+  return { ...attributes, pad: 'valid' };
+}
+
+type Pair = readonly [number, number];
+
+const sum = ([before, after]: Pair): number => before + after;
+
+/** Paddings of an image such that its windows are all inside and the last one ends with it. */
+function around(
+  { outShape, filterShape, strides, dilations, padding }: ConvolutionShape,
+  image: readonly number[],
+): readonly Pair[] {
+  const along = (axis: 0 | 1): Pair => {
+    const before = padding[axis][0];
+    const extent = ((filterShape[axis] ?? 0) - 1) * dilations[axis] + 1;
+    const end = ((outShape[axis + 1] ?? 0) - 1) * strides[axis] + extent;
+    return [before, end - (image[axis + 1] ?? 0) - before];
+  };
+  return [[0, 0], along(0), along(1), [0, 0]];
+}
 
 const DEPTHWISE: ReadonlySet<string> = new Set(['DepthwiseConv2dNative', 'FusedDepthwiseConv2D']);
 
 /** One product and sum for each position in the filter. */
 export const depthwiseBackpropFilter: LoweringRule = (node) => {
-  if (node.target.has('DepthwiseConv2dNativeBackpropFilter')) return null;
+  if (node.target.has('DepthwiseConv2dNativeBackpropFilter')) {
+    return paddedGradient.filter(node, true);
+  }
   const geometry = filterGeometry(node, true);
   const { rows, columns, padded, outRows, outColumns, strides, dilations } = geometry;
   const [batch = 0, , , channels = 0] = node.shape(padded);
@@ -95,7 +148,9 @@ export const depthwiseBackpropFilter: LoweringRule = (node) => {
 
 /** A depthwise convolution of dy, spread by the strides, with the filter turned round. */
 export const depthwiseBackpropInput: LoweringRule = (node) => {
-  if (node.target.has('DepthwiseConv2dNativeBackpropInput')) return null;
+  if (node.target.has('DepthwiseConv2dNativeBackpropInput')) {
+    return paddedGradient.input(node, true);
+  }
   const call = node.call();
   const inputShape = call.ints('inputShape');
   const filterShape = node.shape(node.input('filter'));
@@ -189,23 +244,10 @@ function filterGeometry(node: LoweredNode, depthwise: boolean) {
   const call = node.call();
   const x = node.input('x');
   const filterShape = call.ints('filterShape');
-  const { strides, dilations, padding, outShape } = convolutionShape(
-    call,
-    node.shape(x),
-    filterShape,
-    depthwise,
-  );
+  const shape = convolutionShape(call, node.shape(x), filterShape, depthwise);
+  const { strides, dilations, outShape } = shape;
   const [rows = 0, columns = 0] = filterShape;
   const [, outRows = 0, outColumns = 0] = outShape;
-  const [, height = 0, width = 0] = node.shape(x);
-  // The last window ends where it must; what the forward pass left over is cropped.
-  const after = (axis: 0 | 1, extent: number, out: number, size: number): number =>
-    (out - 1) * strides[axis] + (size - 1) * dilations[axis] + 1 - extent - padding[axis][0];
-  const padded = node.padOrCrop(x, [
-    [0, 0],
-    [padding[0][0], after(0, height, outRows, rows)],
-    [padding[1][0], after(1, width, outColumns, columns)],
-    [0, 0],
-  ]);
+  const padded = node.padOrCrop(x, around(shape, node.shape(x)));
   return { rows, columns, padded, outRows, outColumns, strides, dilations };
 }

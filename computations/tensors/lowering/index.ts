@@ -9,14 +9,15 @@ import { type KernelGraph, mapInputs, type ValueId } from '../graph.ts';
 import { castToBool, selectBool } from './booleans.ts';
 import {
   conv2DBackpropFilter,
+  conv2DBackpropInput,
   depthwiseBackpropFilter,
   depthwiseBackpropInput,
-  sparseWindows,
+  paddedBefore,
 } from './convolution.ts';
 import { fusedProduct } from './fused.ts';
 import { concatenationOfOne, negativeZeroPadding, oneHot, segmentSum } from './indexing.ts';
 import { batchNormalisation } from './normalisation.ts';
-import { averagePoolGradient, maxPoolGradient } from './pooling.ts';
+import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.ts';
 import {
   integerAbsolute,
   integerDivision,
@@ -29,17 +30,20 @@ import {
 import { type Emit, LoweredNode, type LoweringRule, type LoweringTarget } from './rule.ts';
 
 const RULES: Readonly<Record<string, LoweringRule>> = {
+  AvgPool: averagePool,
   AvgPoolGrad: averagePoolGradient,
+  MaxPool: maxPool,
   MaxPoolGrad: maxPoolGradient,
   BatchMatMul: transposedProduct,
   _FusedMatMul: fusedProduct,
   Cast: castToBool,
   Concat: concatenationOfOne,
   Select: selectBool,
-  Conv2D: sparseWindows,
-  DepthwiseConv2dNative: sparseWindows,
-  FusedConv2D: sparseWindows,
-  FusedDepthwiseConv2D: sparseWindows,
+  Conv2D: paddedBefore,
+  DepthwiseConv2dNative: paddedBefore,
+  FusedConv2D: paddedBefore,
+  FusedDepthwiseConv2D: paddedBefore,
+  Conv2DBackpropInput: conv2DBackpropInput,
   Conv2DBackpropFilter: conv2DBackpropFilter,
   DepthwiseConv2dNativeBackpropFilter: depthwiseBackpropFilter,
   DepthwiseConv2dNativeBackpropInput: depthwiseBackpropInput,

@@ -83,8 +83,12 @@ export class LoweredNode {
     return this.emit('Transpose', { x }, { perm });
   }
 
-  /** Zeros around `x`; a negative count crops. */
-  padOrCrop(x: ValueId, paddings: readonly (readonly [number, number])[]): ValueId {
+  /** Zeros, or another number, around `x`; a negative count crops. */
+  padOrCrop(
+    x: ValueId,
+    paddings: readonly (readonly [number, number])[],
+    constantValue = 0,
+  ): ValueId {
     const cropped = paddings.some((pair) => pair.some((n) => n < 0));
     const shape = this.shape(x);
     const inner = cropped
@@ -103,7 +107,7 @@ export class LoweredNode {
     const positive = paddings.map((pair) => pair.map((n) => Math.max(0, n)));
     return positive.every((pair) => pair.every((n) => n === 0))
       ? inner
-      : this.emit('PadV2', { x: inner }, { paddings: positive, constantValue: 0 });
+      : this.emit('PadV2', { x: inner }, { paddings: positive, constantValue });
   }
 }
 
@@ -112,3 +116,16 @@ export type Emit = (
   inputs: NodeInputs,
   attributes: Attributes,
 ) => readonly ValueId[];
+
+/**
+ * True if the padding of a window over an image is in numbers that the kernels do not take: native
+ * pads by 'same' or not at all, and the others apply a single number as if windows and strides were
+ * squares.
+ */
+export function needsPadding(node: LoweredNode, filter: readonly number[]): boolean {
+  const { pad } = node.attributes;
+  if (typeof pad === 'string') return false;
+  const [down, right = down] = node.call().ints('strides');
+  const square = filter[0] === (filter[1] ?? filter[0]) && down === right;
+  return node.target.name === 'native' || (typeof pad === 'number' && !square);
+}

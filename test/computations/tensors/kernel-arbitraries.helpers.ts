@@ -164,7 +164,7 @@ interface Window {
   readonly filter: readonly [number, number];
   readonly strides: readonly [number, number];
   readonly dilations: readonly [number, number];
-  readonly pad: 'same' | 'valid';
+  readonly pad: 'same' | 'valid' | 1;
 }
 
 const window: fc.Arbitrary<Window> = fc
@@ -175,11 +175,12 @@ const window: fc.Arbitrary<Window> = fc
     filter: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
     step: fc.integer({ min: 1, max: 2 }),
     dilated: fc.boolean(),
-    pad: fc.constantFrom('same' as const, 'valid' as const),
+    pad: fc.constantFrom('same' as const, 'valid' as const, 1 as const),
   })
   .map(({ batch, extent, channels, filter, step, dilated, pad }) => ({
     x: [batch, extent[0], extent[1], channels],
-    filter,
+    // A window of one pixel could lie outside of the image.
+    filter: pad === 1 ? [Math.max(2, filter[0]), Math.max(2, filter[1])] : filter,
     strides: dilated ? [1, 1] : [step, step],
     dilations: dilated ? [step, step] : [1, 1],
     pad,
@@ -190,11 +191,12 @@ const outExtent = (
   filter: number,
   stride: number,
   dilation: number,
-  pad: string,
-) =>
-  pad === 'same'
-    ? Math.ceil(extent / stride)
-    : Math.ceil((extent - (filter - 1) * dilation) / stride);
+  pad: Window['pad'],
+) => {
+  if (pad === 'same') return Math.ceil(extent / stride);
+  const reach = extent - (filter - 1) * dilation - 1 + (pad === 'valid' ? 0 : 2 * pad);
+  return Math.floor(reach / stride) + 1;
+};
 
 /** Convolutions and their gradients, by which of the three tensors are given. */
 export function convolution(depthwise: boolean, part: 'forward' | 'filter' | 'input'): Cases {
