@@ -1,15 +1,6 @@
 /** @file Executors: the interface, for those who write their own, and what stacks are made of. */
 
-export { CachingExecutor, type CachingOptions } from './caching.ts';
-export { CheckingExecutor, type CheckingOptions } from './checking.ts';
-export {
-  type ComposingChild,
-  type ComposingChildren,
-  ComposingExecutor,
-  type ComposingOptions,
-  type TreeAggregation,
-} from './composing.ts';
-export { DataExecutor, type DataSource } from './data-source.ts';
+export { CachingExecutor, type CachingOptions } from './caching/caching.ts';
 export type {
   Cardinalities,
   Executor,
@@ -19,8 +10,8 @@ export type {
   RequestOptions,
   StructElementValue,
 } from './executor.ts';
-export { type FederatingChildren, FederatingExecutor } from './federating.ts';
-export { type OpaqueKind, type OpaqueOptions, OpaqueValue, opaqueKind } from './opaque.ts';
+export { DataExecutor, type DataSource } from './leaf/data-source.ts';
+export { type OpaqueKind, type OpaqueOptions, OpaqueValue, opaqueKind } from './leaf/opaque.ts';
 export {
   isData,
   type Operator,
@@ -30,9 +21,19 @@ export {
   type OperatorStruct,
   type OperatorValue,
   operatorStruct,
-} from './operator.ts';
-export { OperatorExecutor, type OperatorExecutorOptions } from './operators.ts';
-export type { PlacedExecutor } from './placed-executor.ts';
+} from './leaf/operator.ts';
+export { OperatorExecutor, type OperatorExecutorOptions } from './leaf/operators.ts';
+export { SequenceExecutor } from './leaf/sequence.ts';
+export { TensorExecutor } from './leaf/tensor.ts';
+export {
+  type ComposingChild,
+  type ComposingChildren,
+  ComposingExecutor,
+  type ComposingOptions,
+} from './placed/composing.ts';
+export type { TreeAggregation } from './placed/composition.ts';
+export { type FederatingChildren, FederatingExecutor } from './placed/federating.ts';
+export type { PlacedExecutor } from './placed/placed-executor.ts';
 export type {
   ClientsStep,
   IntrinsicStep,
@@ -42,9 +43,13 @@ export type {
 } from './progress.ts';
 export { ReferenceResolvingExecutor } from './reference-resolving.ts';
 export * from './secure/index.ts';
-export { type SecureStack, type SecureStackProvider, toSecureStack } from './secure-stack.ts';
-export { SequenceExecutor } from './sequence.ts';
-export { SerialExecutor, SerialQueue } from './serial.ts';
+export {
+  type SecureStack,
+  type SecureStackProvider,
+  toSecureStack,
+} from './secure/secure-stack.ts';
+export { CheckingExecutor, type CheckingOptions } from './watching/checking.ts';
+export { SerialExecutor, SerialQueue } from './watching/serial.ts';
 export {
   addSizes,
   type DataSize,
@@ -53,7 +58,6 @@ export {
   SizeMeter,
   type Sizes,
   SizingExecutor,
-} from './sizing.ts';
-export { TensorExecutor } from './tensor.ts';
-export { participantAttributes, TracingExecutor, type TracingOptions } from './tracing.ts';
-export { type BlockTransformation, TransformingExecutor } from './transforming.ts';
+} from './watching/sizing.ts';
+export { participantAttributes, TracingExecutor, type TracingOptions } from './watching/tracing.ts';
+export { type BlockTransformation, TransformingExecutor } from './watching/transforming.ts';

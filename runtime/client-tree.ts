@@ -3,10 +3,11 @@
  * no node of has more than so many children.
  */
 
-import { ComposingExecutor, type TreeAggregation } from '../executors/composing.ts';
 import type { Executor } from '../executors/executor.ts';
-import { type FederatingChildren, FederatingExecutor } from '../executors/federating.ts';
-import type { PlacedExecutor } from '../executors/placed-executor.ts';
+import { ComposingExecutor } from '../executors/placed/composing.ts';
+import type { TreeAggregation } from '../executors/placed/composition.ts';
+import { type FederatingChildren, FederatingExecutor } from '../executors/placed/federating.ts';
+import type { PlacedExecutor } from '../executors/placed/placed-executor.ts';
 
 export interface ClientTreeOptions extends Omit<FederatingChildren, 'firstClient'> {
   /** Children of a node at most; at least 2. */

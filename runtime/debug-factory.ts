@@ -3,9 +3,9 @@
  * order, and every value is checked against its type as soon as it exists.
  */
 
-import { CheckingExecutor } from '../executors/checking.ts';
 import type { ExecutorFactory } from '../executors/executor.ts';
-import { SerialExecutor, SerialQueue } from '../executors/serial.ts';
+import { CheckingExecutor } from '../executors/watching/checking.ts';
+import { SerialExecutor, SerialQueue } from '../executors/watching/serial.ts';
 import { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
 
 /** All runs on this thread, and nothing is kept for later calls. */

@@ -1,13 +1,13 @@
 /** @file The stack of executors at one participant: everything that has no placement. */
 
 import type { Backend } from '../computations/tensors/index.ts';
-import { DataExecutor, type DataSource } from '../executors/data-source.ts';
 import type { Executor } from '../executors/executor.ts';
-import type { Operator } from '../executors/operator.ts';
-import { OperatorExecutor } from '../executors/operators.ts';
+import { DataExecutor, type DataSource } from '../executors/leaf/data-source.ts';
+import type { Operator } from '../executors/leaf/operator.ts';
+import { OperatorExecutor } from '../executors/leaf/operators.ts';
+import { SequenceExecutor } from '../executors/leaf/sequence.ts';
+import { TensorExecutor } from '../executors/leaf/tensor.ts';
 import { ReferenceResolvingExecutor } from '../executors/reference-resolving.ts';
-import { SequenceExecutor } from '../executors/sequence.ts';
-import { TensorExecutor } from '../executors/tensor.ts';
 
 export interface LeafExecutorOptions {
   /** Operators beside tensor kernels and sequences. @default none */

@@ -6,22 +6,22 @@
 import type { Tracer } from '@opentelemetry/api';
 import { type Backend, loadBackend } from '../computations/tensors/index.ts';
 import { CardinalityError } from '../computations/types/index.ts';
-import { CachingExecutor } from '../executors/caching.ts';
-import type { TreeAggregation } from '../executors/composing.ts';
-import type { DataSource } from '../executors/data-source.ts';
+import { CachingExecutor } from '../executors/caching/caching.ts';
 import type { Cardinalities, Executor, ExecutorFactory } from '../executors/executor.ts';
-import type { Operator } from '../executors/operator.ts';
+import type { DataSource } from '../executors/leaf/data-source.ts';
+import type { Operator } from '../executors/leaf/operator.ts';
+import type { TreeAggregation } from '../executors/placed/composition.ts';
 import { ReferenceResolvingExecutor } from '../executors/reference-resolving.ts';
 import {
   type SecureStack,
   type SecureStackProvider,
   toSecureStack,
-} from '../executors/secure-stack.ts';
+} from '../executors/secure/secure-stack.ts';
 import {
   participantAttributes,
   TracingExecutor,
   type TracingOptions,
-} from '../executors/tracing.ts';
+} from '../executors/watching/tracing.ts';
 import { clientTree, combinersOf } from './client-tree.ts';
 import { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
 import { managedExecutorFactory } from './managed-factory.ts';

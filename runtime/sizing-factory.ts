@@ -4,7 +4,7 @@
  */
 
 import type { Cardinalities, Executor, ExecutorFactory } from '../executors/executor.ts';
-import { addSizes, SizeMeter, type Sizes, SizingExecutor } from '../executors/sizing.ts';
+import { addSizes, SizeMeter, type Sizes, SizingExecutor } from '../executors/watching/sizing.ts';
 import { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
 
 export interface SizingExecutorFactoryOptions extends LocalExecutorFactoryOptions {

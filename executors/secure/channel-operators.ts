@@ -15,8 +15,8 @@ import {
 } from '../../protocols/index.ts';
 import { malformed } from '../../protocols/wire/byte-reader.ts';
 import { type MessageCodec, messageCodec } from '../../protocols/wire/message-codec.ts';
-import { opaqueKind } from '../opaque.ts';
-import { type Operator, operatorStruct } from '../operator.ts';
+import { opaqueKind } from '../leaf/opaque.ts';
+import { type Operator, operatorStruct } from '../leaf/operator.ts';
 import { defineOperator } from './define-operator.ts';
 import { decoded, faultError, protocolError } from './faults.ts';
 import { BYTES, bytesValue } from './participant.ts';

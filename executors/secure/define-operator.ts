@@ -11,7 +11,7 @@ import type {
   OperatorPurity,
   OperatorStruct,
   OperatorValue,
-} from '../operator.ts';
+} from '../leaf/operator.ts';
 
 export interface OperatorDefinition {
   readonly uri: string;

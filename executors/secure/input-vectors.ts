@@ -10,7 +10,7 @@ import {
   isIntegerDType,
   type TensorValue,
 } from '../../computations/types/index.ts';
-import type { OperatorValue } from '../operator.ts';
+import type { OperatorValue } from '../leaf/operator.ts';
 import { faultError } from './faults.ts';
 import type { SecureTerm } from './protocol.ts';
 

@@ -11,8 +11,8 @@ import {
   startMaskingClient,
   sumVector,
 } from '../../protocols/index.ts';
-import { opaqueKind } from '../opaque.ts';
-import { type Operator, operatorStruct } from '../operator.ts';
+import { opaqueKind } from '../leaf/opaque.ts';
+import { type Operator, operatorStruct } from '../leaf/operator.ts';
 import { bytesOf, defineOperator } from './define-operator.ts';
 import { decoded, requireNoFault } from './faults.ts';
 import { inputVectors } from './input-vectors.ts';

@@ -29,8 +29,8 @@ import {
   toHex,
   type X25519KeyPair,
 } from '../../protocols/index.ts';
-import { opaqueKind } from '../opaque.ts';
-import { type Operator, operatorStruct } from '../operator.ts';
+import { opaqueKind } from '../leaf/opaque.ts';
+import { type Operator, operatorStruct } from '../leaf/operator.ts';
 import {
   channelKeyOperator,
   channelKeys,

@@ -11,7 +11,7 @@
 
 import type { IntegerDType, Type } from '../../computations/types/index.ts';
 import type { ExecutorValue, RequestOptions } from '../executor.ts';
-import type { Operator } from '../operator.ts';
+import type { Operator } from '../leaf/operator.ts';
 
 export interface SecureAggregationProtocol {
   /** Names it in messages, e.g. `masking`. */

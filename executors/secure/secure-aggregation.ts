@@ -1,10 +1,10 @@
 /** @file Binds protocols to intrinsics and makes the part of an executor stack that uses them. */
 
 import { UnsupportedAggregationError } from '../../computations/types/index.ts';
-import type { Operator } from '../operator.ts';
-import type { SecureStack, SecureStackProvider } from '../secure-stack.ts';
+import type { Operator } from '../leaf/operator.ts';
 import type { SecureAggregationProtocol } from './protocol.ts';
 import { SecureFederatedExecutor } from './secure-federated.ts';
+import type { SecureStack, SecureStackProvider } from './secure-stack.ts';
 import { SECURE_SUMS, type SecureSumUri } from './terms.ts';
 
 /** One protocol for all secure sums, or one for each intrinsic by its URI; those left out are not supported. */

@@ -26,7 +26,7 @@ import type {
   RequestOptions,
   StructElementValue,
 } from '../executor.ts';
-import type { PlacedExecutor } from '../placed-executor.ts';
+import type { PlacedExecutor } from '../placed/placed-executor.ts';
 import { participant } from './participant.ts';
 import type {
   ProtocolParties,

@@ -13,8 +13,8 @@ import {
 import { decodeBlock } from '../../computations/wire/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import { breathe } from '../interruption.ts';
+import type { OperatorRecipe } from '../leaf/operator.ts';
 import { readAgain } from '../materialized.ts';
-import type { OperatorRecipe } from '../operator.ts';
 import { cloneError, restoreError } from './cloned-error.ts';
 import { ValueRestorer } from './cloned-value.ts';
 import { Lane, type LaneOptions } from './lane.ts';

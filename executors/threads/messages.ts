@@ -5,7 +5,7 @@
  */
 
 import type { DataOfDType, DType } from '../../computations/types/index.ts';
-import type { OperatorRecipe } from '../operator.ts';
+import type { OperatorRecipe } from '../leaf/operator.ts';
 
 /** From a thread to a worker. */
 export type ToWorker =

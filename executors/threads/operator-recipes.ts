@@ -3,7 +3,7 @@
  * run there carries a recipe by which it is made again: the name of a family, and its options.
  */
 
-import type { Operator, OperatorRecipe } from '../operator.ts';
+import type { Operator, OperatorRecipe } from '../leaf/operator.ts';
 import { maskingOperators } from '../secure/masking-operators.ts';
 import { paillierOperators } from '../secure/paillier-operators.ts';
 

@@ -4,7 +4,7 @@
  */
 
 import { ContextError, ValueError } from '../../computations/types/index.ts';
-import type { OperatorRecipe } from '../operator.ts';
+import type { OperatorRecipe } from '../leaf/operator.ts';
 import type { ConnectionUsage } from './connection.ts';
 import { requireThreads } from './platform.ts';
 import { PoolWorker } from './pool-worker.ts';

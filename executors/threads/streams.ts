@@ -4,7 +4,7 @@
  */
 
 import type { MaterializedValue } from '../../computations/types/index.ts';
-import { OwnedElements } from '../element-source.ts';
+import { OwnedElements } from '../leaf/element-source.ts';
 
 type Elements = Iterable<MaterializedValue> | AsyncIterable<MaterializedValue>;
 type ElementIterator = Iterator<MaterializedValue> | AsyncIterator<MaterializedValue>;

@@ -16,7 +16,7 @@ import type {
   RequestOptions,
   StructElementValue,
 } from '../executor.ts';
-import type { OperatorRecipe } from '../operator.ts';
+import type { OperatorRecipe } from '../leaf/operator.ts';
 import type { Reply, WorkerConnection } from './connection.ts';
 import type { LeafRequest } from './messages.ts';
 

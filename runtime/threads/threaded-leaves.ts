@@ -5,10 +5,10 @@
  */
 
 import type { BackendName } from '../../computations/tensors/index.ts';
-import { DataExecutor, type DataSource } from '../../executors/data-source.ts';
 import type { Executor } from '../../executors/executor.ts';
-import type { Operator, OperatorRecipe } from '../../executors/operator.ts';
-import { OperatorExecutor } from '../../executors/operators.ts';
+import { DataExecutor, type DataSource } from '../../executors/leaf/data-source.ts';
+import type { Operator, OperatorRecipe } from '../../executors/leaf/operator.ts';
+import { OperatorExecutor } from '../../executors/leaf/operators.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
 import { ThreadPool, type ThreadPoolUsage } from '../../executors/threads/pool.ts';
 

@@ -2,19 +2,19 @@
 
 import { afterAll } from 'vitest';
 import { type Backend, loadBackend } from '../../computations/tensors/index.ts';
-import { CachingExecutor } from '../../executors/caching.ts';
-import { CheckingExecutor } from '../../executors/checking.ts';
-import { ComposingExecutor } from '../../executors/composing.ts';
+import { CachingExecutor } from '../../executors/caching/caching.ts';
 import type { Executor } from '../../executors/executor.ts';
-import { FederatingExecutor } from '../../executors/federating.ts';
-import { OperatorExecutor } from '../../executors/operators.ts';
+import { OperatorExecutor } from '../../executors/leaf/operators.ts';
+import { SequenceExecutor } from '../../executors/leaf/sequence.ts';
+import { TensorExecutor } from '../../executors/leaf/tensor.ts';
+import { ComposingExecutor } from '../../executors/placed/composing.ts';
+import { FederatingExecutor } from '../../executors/placed/federating.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
-import { SequenceExecutor } from '../../executors/sequence.ts';
-import { SerialExecutor, SerialQueue } from '../../executors/serial.ts';
-import { SizeMeter, SizingExecutor } from '../../executors/sizing.ts';
-import { TensorExecutor } from '../../executors/tensor.ts';
-import { TracingExecutor } from '../../executors/tracing.ts';
-import { TransformingExecutor } from '../../executors/transforming.ts';
+import { CheckingExecutor } from '../../executors/watching/checking.ts';
+import { SerialExecutor, SerialQueue } from '../../executors/watching/serial.ts';
+import { SizeMeter, SizingExecutor } from '../../executors/watching/sizing.ts';
+import { TracingExecutor } from '../../executors/watching/tracing.ts';
+import { TransformingExecutor } from '../../executors/watching/transforming.ts';
 import { clientTree, combinersOf } from '../../runtime/client-tree.ts';
 import {
   debugExecutorFactory,

@@ -10,7 +10,7 @@ import {
 import { freeReferences, replaceReferences } from '../../computations/free-references.ts';
 import { atClients, atServer, func, struct, type Type } from '../../computations/types/index.ts';
 import type { Executor } from '../../executors/executor.ts';
-import type { Operator } from '../../executors/operator.ts';
+import type { Operator } from '../../executors/leaf/operator.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
 import { leafExecutor, localExecutorFactory } from '../../runtime/index.ts';
 import { run } from '../compliance/executor-run.ts';

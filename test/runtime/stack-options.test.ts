@@ -11,7 +11,7 @@ import {
   TensorValue,
 } from '../../computations/types/index.ts';
 import { masking } from '../../executors/secure/index.ts';
-import { WrappingExecutor } from '../../executors/wrapping.ts';
+import { WrappingExecutor } from '../../executors/watching/wrapping.ts';
 import {
   federatedBroadcast,
   federatedMap,

@@ -4,8 +4,8 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import type { OpaqueValue } from '../../../executors/opaque.ts';
-import type { OperatorStruct } from '../../../executors/operator.ts';
+import type { OpaqueValue } from '../../../executors/leaf/opaque.ts';
+import type { OperatorStruct } from '../../../executors/leaf/operator.ts';
 import {
   channelKeyOperator,
   channelKeys,

@@ -18,7 +18,7 @@ import {
 import type { BuildingBlock } from '../../../computations/building-blocks.ts';
 import { defineComputation } from '../../../computations/define.ts';
 import type { SecureAggregationProtocol } from '../../../executors/secure/protocol.ts';
-import { toSecureStack } from '../../../executors/secure-stack.ts';
+import { toSecureStack } from '../../../executors/secure/secure-stack.ts';
 import { plain } from '../../executors/blocks.ts';
 import { SpyExecutor, unwatched } from '../../executors/spy.helpers.ts';
 
