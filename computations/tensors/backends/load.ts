@@ -48,8 +48,8 @@ export async function loadBackend(options: BackendOptions = {}): Promise<Backend
 }
 
 /**
- * A native kernel costs more to call and less to compute: a step of a 64-48-10 classifier takes ten
- * times as long as on wasm, one of 784-512-512-10 a quarter. They meet at about so many floating
+ * A native kernel costs more to call and less to compute: a step of a 64-48-10 classifier takes seven
+ * times as long as on wasm, one of 784-512-512-10 a third. They meet at about so many floating
  * point operations a kernel; `npm run bench backends` measures it.
  */
 const NATIVE_FROM_FLOPS_PER_KERNEL = 700_000;
