@@ -60,11 +60,21 @@ export function isPlaced(node: BuildingBlock): node is Placed {
   return node.type.kind === 'federated';
 }
 
+/** What a user wrote that an intrinsic comes from, and where: it outlives every transformation. */
+export type Provenance = Pick<Intrinsic, 'origin' | 'source'>;
+
+export function provenanceOf({ origin, source }: Intrinsic): Provenance {
+  return {
+    ...(origin === undefined ? {} : { origin }),
+    ...(source === undefined ? {} : { source }),
+  };
+}
+
 export interface MapOptions {
   /** Keeps the result all-equal, if the value is. */
   readonly allEqual?: boolean;
-  /** The composite intrinsic that the map is part of; see `Intrinsic`. */
-  readonly origin?: string | undefined;
+  /** Of the intrinsics that the map stands for. */
+  readonly provenance?: Provenance;
 }
 
 /** Applies a function to a placed value where it is. */
@@ -82,7 +92,7 @@ export function mapCall(fn: BuildingBlock, value: Placed, options: MapOptions = 
   const taken = structOf([unnamed(fn.type), unnamed(federated(member, placement, same))]);
   const type = func(taken, federated(result, placement, same));
   const argument = structBlock([fn, value].map((each) => ({ name: null, value: each })));
-  return call(withOrigin(intrinsic(uri, type), options.origin), argument);
+  return call({ ...intrinsic(uri, type), ...options.provenance }, argument);
 }
 
 /**
@@ -92,12 +102,12 @@ export function mapCall(fn: BuildingBlock, value: Placed, options: MapOptions = 
 export function zipCall(
   values: BuildingBlock,
   { member, placement }: FederatedType,
-  origin?: string,
+  provenance?: Provenance,
 ): Call {
   const server = placement === 'server';
   const uri = server ? 'federated_zip_at_server' : 'federated_zip_at_clients';
   const type = func(notAllEqual(values.type), federated(member, placement, server));
-  return call(withOrigin(intrinsic(uri, type), origin), values);
+  return call({ ...intrinsic(uri, type), ...provenance }, values);
 }
 
 /**
@@ -114,10 +124,6 @@ export function unzip(value: Placed, names?: readonly (string | null)[]): Struct
       value: mapCall(lambda('arg', member, selection(parameter, index)), value, { allEqual: true }),
     })),
   );
-}
-
-function withOrigin(node: Intrinsic, origin: string | undefined): Intrinsic {
-  return origin === undefined ? node : { ...node, origin };
 }
 
 /** What a zip takes: client values that may differ. */

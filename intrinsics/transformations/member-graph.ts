@@ -15,7 +15,15 @@ import {
   structuralKey,
 } from '../../computations/transformations/index.ts';
 import type { FederatedType } from '../../computations/types/index.ts';
-import { intrinsicCallOf, isPlaced, MAPS, type Placed, ZIPS } from './maps.ts';
+import {
+  intrinsicCallOf,
+  isPlaced,
+  MAPS,
+  type Placed,
+  type Provenance,
+  provenanceOf,
+  ZIPS,
+} from './maps.ts';
 
 /** A placed value from outside the maps, of which the members are taken. */
 export interface Source {
@@ -31,8 +39,8 @@ export interface MemberValue {
   readonly meaning: Meaning;
   /** A source that it was made of, even where its members do not depend on any. */
   readonly anchor: Source;
-  /** The composite intrinsic that it was reduced from. */
-  readonly origin: string | undefined;
+  /** Of the map or zip. */
+  readonly provenance: Provenance;
 }
 
 export class MemberGraph {
@@ -105,7 +113,7 @@ export class MemberGraph {
       this.#normalizer.apply(mapper, given, calls),
       type.member,
     );
-    return { local, type, meaning, anchor, origin: map.intrinsic.origin };
+    return { local, type, meaning, anchor, provenance: provenanceOf(map.intrinsic) };
   }
 
   #readZip(local: Local, type: FederatedType): MemberValue | null {
@@ -115,7 +123,8 @@ export class MemberGraph {
     const zipped = this.#zip(value.argument);
     if (zipped === null) return null;
     const meaning = this.#normalizer.named(zipped.meaning, type.member);
-    return { local, type, meaning, anchor: zipped.anchor, origin: value.function.origin };
+    const provenance = provenanceOf(value.function);
+    return { local, type, meaning, anchor: zipped.anchor, provenance };
   }
 
   #zip(node: BuildingBlock): { readonly meaning: Meaning; readonly anchor: Source } | null {

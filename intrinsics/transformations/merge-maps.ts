@@ -26,7 +26,16 @@ import {
   type TransformationOptions,
 } from '../../computations/transformations/index.ts';
 import { federated, structOf } from '../../computations/types/index.ts';
-import { isPlaced, MAPS, type MapOptions, mapCall, type Placed, ZIPS, zipCall } from './maps.ts';
+import {
+  isPlaced,
+  MAPS,
+  type MapOptions,
+  mapCall,
+  type Placed,
+  type Provenance,
+  ZIPS,
+  zipCall,
+} from './maps.ts';
 import { MemberGraph, type MemberValue, type Source } from './member-graph.ts';
 import { stagesOf } from './stages.ts';
 
@@ -54,6 +63,14 @@ function isMapOrZip({ value }: Local): boolean {
 }
 
 /** A map or zip that something else needs, as an expression on members. */
+/** Of a map that stands for several: the origin if they agree on it, and the place of the first. */
+function commonProvenance(group: readonly Output[]): Provenance {
+  const provenances = group.map(({ value }) => value.provenance);
+  const [first = {}] = provenances;
+  if (provenances.every(({ origin }) => origin === first.origin)) return first;
+  return first.source === undefined ? {} : { source: first.source };
+}
+
 interface Output {
   readonly value: MemberValue;
   readonly expression: BuildingBlock;
@@ -140,7 +157,7 @@ class MapMerger {
     }
     const zipped = allEqual || isEmptyStruct(expression) ? null : this.#asZip(expression);
     if (zipped !== null) {
-      this.#bind(value, zipCall(zipped, value.type, value.origin));
+      this.#bind(value, zipCall(zipped, value.type, value.provenance));
       return true;
     }
     this.#makeMap([output], []);
@@ -213,9 +230,7 @@ class MapMerger {
     ];
     const sources = this.#sourcesFor(results, calls, first.value);
     const fn = this.#mapper(sources, calls, results);
-    const origins = new Set(group.map(({ value }) => value.origin));
-    const [origin] = origins.size === 1 ? origins : [undefined];
-    const options = { allEqual: first.allEqual, origin };
+    const options = { allEqual: first.allEqual, provenance: commonProvenance(group) };
     const map = mapCall(fn, this.#together(sources, placement), options);
     if (results.length === 1) this.#bind(first.value, map);
     else this.#bindEach(group, shared, map, options);
@@ -236,10 +251,13 @@ class MapMerger {
     const whole = reference(this.#names.fresh(), map.type);
     this.#made.push({ name: whole.name, value: map });
     if (!isPlaced(whole)) throw new TypeError('A map makes a placed value.');
-    const select = (index: number): BuildingBlock =>
-      mapCall(this.#selector(whole, index), whole, options);
+    const select = (index: number, provenance = options.provenance): BuildingBlock =>
+      mapCall(this.#selector(whole, index), whole, {
+        ...options,
+        ...(provenance === undefined ? {} : { provenance }),
+      });
     group.forEach(({ value }, index) => {
-      this.#bind(value, select(index));
+      this.#bind(value, select(index, value.provenance));
     });
     shared.forEach((call, index) => {
       const element = select(group.length + index);

@@ -7,7 +7,7 @@ import {
   type BuildingBlock,
   type Call,
   call,
-  intrinsic,
+  type Intrinsic,
   lambda,
   reference,
   selection,
@@ -82,7 +82,7 @@ const OPERATIONS: ReadonlySet<string> = new Set(['sequence_map', 'sequence_reduc
 
 /** `map(g, map(f, s))` as `map((x -> g(f(x))), s)`. */
 function mapOfMap(
-  { intrinsic: { origin }, args: [outer] }: IntrinsicCall,
+  { intrinsic: mapped, args: [outer] }: IntrinsicCall,
   { fn, source }: SequenceMap,
   names: NameSource,
 ): BuildingBlock {
@@ -90,12 +90,12 @@ function mapOfMap(
   if (outer === undefined || element === null) throw new TypeError('A map takes a function.');
   const parameter = reference(names.fresh(), element);
   const composed = lambda(parameter.name, element, call(outer, call(fn, parameter)));
-  return operation('sequence_map', [composed, source], sequence(composed.type.result), origin);
+  return operation(mapped, [composed, source], sequence(composed.type.result));
 }
 
 /** `reduce(map(f, s), zero, g)` as `reduce(s, zero, (x -> g(<x[0],f(x[1])>)))`. */
 function reductionOfMap(
-  { intrinsic: { origin, type }, args: [, zero, step] }: IntrinsicCall,
+  { intrinsic: reduced, args: [, zero, step] }: IntrinsicCall,
   { fn, source }: SequenceMap,
   names: NameSource,
 ): BuildingBlock {
@@ -118,19 +118,18 @@ function reductionOfMap(
     { name: null, value: call(fn, selection(parameter, 1)) },
   ]);
   const composed = lambda(parameter.name, parameter.type, call(step, argument));
-  const { result } = type as FunctionType;
-  return operation('sequence_reduce', [source, zero, composed], result, origin);
+  const { result } = reduced.type as FunctionType;
+  return operation(reduced, [source, zero, composed], result);
 }
 
+/** The same intrinsic on other arguments. */
 function operation(
-  uri: string,
+  like: Intrinsic,
   args: readonly BuildingBlock[],
   result: FunctionType['result'],
-  origin: string | undefined,
 ): Call {
   const argument = structBlock(args.map((value) => ({ name: null, value })));
-  const node = intrinsic(uri, func(argument.type, result));
-  return call(origin === undefined ? node : { ...node, origin }, argument);
+  return call({ ...like, type: func(argument.type, result) }, argument);
 }
 
 function isIdentity(fn: BuildingBlock): boolean {

@@ -7,7 +7,7 @@
 import { type BuildingBlock, reference } from '../../computations/building-blocks.ts';
 import { freeReferences, replaceReferences } from '../../computations/free-references.ts';
 import { type Body, type Local, mapBodies } from '../../computations/transformations/index.ts';
-import { intrinsicCallOf, isPlaced, MAPS, mapCall } from './maps.ts';
+import { intrinsicCallOf, isPlaced, MAPS, mapCall, provenanceOf } from './maps.ts';
 
 /**
  * @param node in call-dominant form.
@@ -37,7 +37,7 @@ function normalizeBody({ locals, result }: Body): Body {
     if (map === null || fn === undefined || source === undefined || !isPlaced(source)) {
       return { name, value: replaced };
     }
-    const plain = mapCall(fn, source, { origin: map.intrinsic.origin });
+    const plain = mapCall(fn, source, { provenance: provenanceOf(map.intrinsic) });
     replacements.set(name, reference(name, plain.type));
     return { name, value: plain };
   });

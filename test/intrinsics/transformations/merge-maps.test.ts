@@ -5,7 +5,9 @@ import {
   type AnyComputation,
   atClients,
   atServer,
+  type BuildingBlock,
   compileForExecution,
+  disclosure,
   ExecutionContext,
   federatedBroadcast,
   federatedComputation,
@@ -25,6 +27,7 @@ import {
 } from 'fedloom';
 import { type Backend, loadBackend } from 'fedloom/tensors';
 import { describe, expect, test } from 'vitest';
+import { childBlocks } from '../../../computations/building-blocks.ts';
 
 const addOne = tensorComputation([float32()], (x) => tf.add(x, 1), {
   name: 'addOne',
@@ -182,3 +185,40 @@ function counting(inner: Backend): { backend: Backend; replays: () => number } {
   };
   return { backend, replays: () => count };
 }
+
+describe('the place of a call in the source', () => {
+  const places = (computation: AnyComputation): (string | undefined)[] => {
+    const returned = disclosure(compileForExecution(computation.buildingBlock));
+    return returned.entries.map(({ source }) => source && `${source.file}:${source.line}`);
+  };
+
+  test('is kept by a merged map, and by each result of maps side by side', () => {
+    const chain = federatedComputation([atClients(float32())], (x) => {
+      const first = federatedMap(addOne, x);
+      return federatedMap(twice, first);
+    });
+    const both = federatedComputation([atClients(float32())], (x) => {
+      const first = federatedMap(addOne, x);
+      const second = federatedMap(twice, x);
+      return [first, second];
+    });
+    const here = 'test/intrinsics/transformations/merge-maps.test.ts';
+    expect(places(chain)).toEqual([expect.stringContaining(here)]);
+    const [first = '', second = ''] = places(both);
+    expect([first, second]).toEqual([expect.stringContaining(here), expect.stringContaining(here)]);
+    expect(Number(second.split(':')[1])).toBe(Number(first.split(':')[1]) + 1);
+  });
+
+  test('is kept by a merged sequence operation', () => {
+    const computation = federatedComputation([sequence(float32())], (xs) =>
+      sequenceMap(twice, sequenceMap(addOne, xs)),
+    );
+    const sources: unknown[] = [];
+    const visit = (node: BuildingBlock): void => {
+      if (node.kind === 'intrinsic') sources.push(node.source);
+      for (const child of childBlocks(node)) visit(child);
+    };
+    visit(compileForExecution(computation.buildingBlock));
+    expect(sources).toEqual([expect.objectContaining({ file: expect.any(String) })]);
+  });
+});
