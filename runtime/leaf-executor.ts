@@ -25,12 +25,14 @@ export interface LeafExecutorOptions {
  */
 export function leafExecutor(backend: Backend, options: LeafExecutorOptions = {}): Executor {
   const { operators = [], dataSource, random } = options;
-  const tensors = new ReferenceResolvingExecutor(new TensorExecutor(backend));
+  const withData = (target: Executor): Executor =>
+    dataSource === undefined ? target : new DataExecutor(target, dataSource);
+  // Functions on elements may name data too; they are evaluated below the sequences.
+  const tensors = new ReferenceResolvingExecutor(withData(new TensorExecutor(backend)));
   const sequences = new SequenceExecutor(tensors);
   const calls =
     operators.length === 0
       ? sequences
       : new OperatorExecutor(sequences, operators, random === undefined ? {} : { random });
-  const data = dataSource === undefined ? calls : new DataExecutor(calls, dataSource);
-  return new ReferenceResolvingExecutor(data);
+  return new ReferenceResolvingExecutor(withData(calls));
 }

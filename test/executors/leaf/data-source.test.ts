@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { call, data, lambda } from '../../../computations/building-blocks.ts';
+import { call, data, lambda, reference } from '../../../computations/building-blocks.ts';
 import { atClients, sequence } from '../../../computations/types/index.ts';
 import type { DataSource } from '../../../executors/leaf/data-source.ts';
 import { leafExecutor, localExecutorFactory } from '../../../runtime/index.ts';
 import { run } from '../../compliance/executor-run.ts';
-import { addConstant, callIntrinsic, INT, int } from '../blocks.ts';
+import { add, addConstant, callIntrinsic, INT, int, pair } from '../blocks.ts';
 import { trackedBackend } from '../tracked-backend.ts';
 
 const source: DataSource = {
@@ -46,4 +46,17 @@ test('placed data is found by each client for itself', async () => {
   );
   expect(await run(executor, next)).toEqual([1, 11, 21]);
   await factory.close();
+});
+
+test('named data is found by the functions that sequences are mapped with', async () => {
+  const leaf = leafExecutor(await trackedBackend(), { dataSource: source });
+  const element = reference('x', INT);
+  const plusAnswer = lambda('x', INT, call(add, pair(element, data('answer', INT))));
+  const mapped = callIntrinsic(
+    'sequence_map',
+    [plusAnswer, data('list', sequence(INT))],
+    sequence(INT),
+  );
+  expect(await run(leaf, lambda(null, null, mapped))).toEqual([43, 44]);
+  await leaf.close();
 });
