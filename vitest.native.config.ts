@@ -13,6 +13,7 @@ export default defineConfig({
       'test/compliance/executor.test.ts',
       'test/computations/tensors/**/*.test.ts',
       'test/executors/*.test.ts',
+      'test/executors/{leaf,placed,caching,watching,threads}/**/*.test.ts',
       'test/intrinsics/execution.test.ts',
       'test/runtime/**/*.test.ts',
       'test/slow/computations/tensors/**/*.test.ts',
