@@ -6,34 +6,38 @@
  */
 
 import {
+  atEveryone,
   bytesOf,
   bytesValue,
+  CHANNEL_KEY_PAIR,
+  channelKeyOperator,
+  channelKeys,
+  decoded,
   defineOperator,
-  ExecutionError,
   encodeSetup,
   inputVectors,
+  type OperatorValue,
+  openFrom,
   type ProtocolParties,
+  roundSetupCodec,
   type SecureAggregation,
   type SecureSum,
   type SecureSumTask,
+  sealFor,
   secureAggregation,
 } from 'fedloom';
-import { fromHex, toHex } from 'fedloom/protocols';
-import {
-  fromBytes,
-  makeRecipientKeys,
-  openJson,
-  RECIPIENT_KEY_PAIR,
-  readSetup,
-  sealJson,
-  toBytes,
-} from './sealing.ts';
+import { fromHex, toHex, utf8 } from 'fedloom/protocols';
+
+const json = (value: unknown): Uint8Array => utf8(JSON.stringify(value));
+const parse = (bytes: Uint8Array) => JSON.parse(new TextDecoder().decode(bytes));
+const setupOf = (message?: OperatorValue) => decoded(roundSetupCodec.decode(bytesOf(message)));
+const route = (session: Uint8Array, from: string) => ({ session, from, to: 'aggregator/0' });
 
 export function trustedAggregator({ minimumClients = 2 } = {}): SecureAggregation {
   return secureAggregation({
     name: 'trusted aggregator',
     roles: ['aggregator'],
-    operators: [makeRecipientKeys, sealInput(minimumClients), addInputs(minimumClients)],
+    operators: [channelKeyOperator(), sealInput(minimumClients), addInputs],
     open: (parties) => ({ sum: (task) => sum(task, parties), close: () => {} }),
   });
 }
@@ -41,22 +45,19 @@ export function trustedAggregator({ minimumClients = 2 } = {}): SecureAggregatio
 /** The server's part: it asks the others and carries what they say. */
 async function sum(task: SecureSumTask, parties: ProtocolParties): Promise<SecureSum> {
   const aggregator = parties.role('aggregator');
-  const made = await aggregator.call('make_recipient_keys', [], RECIPIENT_KEY_PAIR);
+  const made = await aggregator.call('channel_key_pair', [], CHANNEL_KEY_PAIR);
   const [secretKeys, publicKey] = await aggregator.split(made);
   using keys = secretKeys!;
   const key = await aggregator.read(publicKey!);
-  const asked = parties.clients.map(async ({ name, request }, i) => {
-    const args = [encodeSetup(task, parties, name), key, task.inputs[i]!];
-    const sealed = await request('trusted_seal', args).catch((cause) => {
-      throw new ExecutionError('execution.client_failed', `${name} failed.`, { cause });
-    });
-    return [name, toHex(sealed)];
-  });
-  const inputs = toBytes(await Promise.all(asked));
-  const setup = encodeSetup(task, parties, aggregator.name);
-  const total = await aggregator.request('trusted_add', [keys, setup, inputs]);
-  const sums = fromBytes<string[][]>(total).map((vector) => vector.map(BigInt));
-  return { sums, clients: parties.clients.map(({ name }) => name) };
+  const setup = (name: string) => encodeSetup(task, parties, name);
+  const stage = { stage: 'seal', timeoutMs: 60_000, request: task.options };
+  const inputs = await atEveryone(parties.clients, stage, ({ name, request }, i) =>
+    request('trusted_seal', [setup(name), key, task.inputs[i]!]),
+  );
+  const args = [keys, setup(aggregator.name), json(inputs.map(toHex))];
+  const sums: string[][] = parse(await aggregator.request('trusted_add', args));
+  const clients = parties.clients.map(({ name }) => name);
+  return { sums: sums.map((vector) => vector.map(BigInt)), clients };
 }
 
 /** At a client: its integers, checked against their bounds, sealed under its name. */
@@ -65,34 +66,32 @@ const sealInput = (minimumClients: number) =>
     uri: 'trusted_seal',
     signature: '(<uint8[?],uint8[?],V> -> uint8[?])',
     purity: 'random',
-    run: async ([setup, key, value], { random }) => {
-      const round = readSetup(setup);
-      if (round.clients < minimumClients) throw new Error('Too few clients.');
-      const vectors = inputVectors(value, round.terms).map((vector) => Array.from(vector, String));
-      return bytesValue(await sealJson(vectors, bytesOf(key), round, random));
+    run: async ([message, key, value], { random }) => {
+      const { session, name, clients, terms } = setupOf(message);
+      if (clients < minimumClients) throw new Error('Too few clients.');
+      const vectors = inputVectors(value, terms).map((vector) => Array.from(vector, String));
+      return bytesValue(await sealFor(route(session, name), bytesOf(key), json(vectors), random));
     },
   });
 
-/** At the aggregator: opens one input of each client and adds them up. */
-const addInputs = (minimumClients: number) =>
-  defineOperator({
-    uri: 'trusted_add',
-    signature: '(<recipient_keys,uint8[?],uint8[?]> -> uint8[?])',
-    purity: 'linear',
-    run: async ([keys, setup, messages]) => {
-      const { session, clients, terms } = readSetup(setup);
-      const inputs = new Map(fromBytes<[string, string][]>(bytesOf(messages)));
-      if (inputs.size < Math.max(clients, minimumClients)) throw new Error('Too few clients.');
-      const sums = terms.map(({ length }) => new Array<bigint>(length).fill(0n));
-      for (const [name, sealed] of inputs) {
-        const vectors = await openJson<string[][]>(fromHex(sealed), keys, { session, name });
-        for (const [t, { kind, bound, length }] of terms.entries()) {
-          for (let i = 0; i < length; i += 1) {
-            const sum = sums[t]![i]! + BigInt(vectors[t]![i]!);
-            sums[t]![i] = kind === 'sum' ? sum : sum % bound;
-          }
-        }
-      }
-      return bytesValue(toBytes(sums.map((vector) => vector.map(String))));
-    },
-  });
+/** At the aggregator: opens one input of each client, in their order, adds them up, and does so once. */
+const addInputs = defineOperator({
+  uri: 'trusted_add',
+  signature: '(<channel_keys,uint8[?],uint8[?]> -> uint8[?])',
+  purity: 'random',
+  run: async ([keys, message, inputs]) => {
+    const { session, clients, terms } = setupOf(message);
+    const held = channelKeys.unwrap(keys);
+    if (held.sessions.has(toHex(session))) throw new Error('This session had its sum.');
+    held.sessions.set(toHex(session), Symbol('summed'));
+    const sealed: Uint8Array[] = parse(bytesOf(inputs)).map(fromHex);
+    // Exact sums stay far below 2^128.
+    const moduli = terms.map(({ kind, bound }) => (kind === 'sum' ? 2n ** 128n : bound));
+    let sums = terms.map(({ length }) => new Array<bigint>(length).fill(0n));
+    for (let i = 0; i < clients; i += 1) {
+      const vectors = parse(await openFrom(route(session, `clients/${i}`), held.keys, sealed[i]!));
+      sums = sums.map((sum, t) => sum.map((x, j) => (x + BigInt(vectors[t][j])) % moduli[t]!));
+    }
+    return bytesValue(json(sums.map((vector) => vector.map(String))));
+  },
+});

@@ -1,8 +1,18 @@
 /** @file Secure aggregation in the executor stack: the protocols, and the interface for others. */
 
-export type { ChannelGrid, ChannelKind } from './channel-operators.ts';
+export {
+  CHANNEL_KEY_PAIR,
+  type ChannelGrid,
+  type ChannelKind,
+  channelKeyOperator,
+  channelKeys,
+  openFrom,
+  type Route,
+  sealFor,
+} from './channel-operators.ts';
 export { atEveryone, type StageOptions } from './cohort.ts';
 export { bytesOf, defineOperator, type OperatorDefinition } from './define-operator.ts';
+export { decoded } from './faults.ts';
 export { inputVectors } from './input-vectors.ts';
 export { type MaskingOptions, masking, maskingProtocol } from './masking.ts';
 export { type PaillierOptions, paillier, paillierProtocol } from './paillier.ts';
