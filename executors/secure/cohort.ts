@@ -55,10 +55,90 @@ export function requireWhole(option: string, given: number, least: number, most:
  */
 export async function atEveryone<T>(
   parties: readonly Participant[],
-  { stage, timeoutMs, request = {}, lost = 'protocol.client_lost' }: StageOptions,
+  options: StageOptions,
   work: (party: Participant, index: number) => Promise<T>,
   discard: (result: T) => void = () => {},
 ): Promise<T[]> {
+  const { outcomes, attempts } = await settle(parties, options, work);
+  const failed = outcomes.findIndex(({ status }) => status === 'rejected');
+  if (failed < 0) return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<T>).value);
+  // A client that answers after its time is up must not leave anything behind either.
+  for (const attempt of attempts) attempt.then(discard, () => {});
+  // Nobody was lost: the sum is not wanted any more.
+  options.request?.signal?.throwIfAborted();
+  throw stageError(
+    options.stage,
+    parties[failed] as Participant,
+    (outcomes[failed] as PromiseRejectedResult).reason,
+    options.lost ?? 'protocol.client_lost',
+  );
+}
+
+/** A client that did not finish a stage. The round may go on without it. */
+export interface Lost {
+  readonly client: string;
+  readonly stage: string;
+  /** `refused`: by its own policy or for its own value; `failed`: anything else that it threw. */
+  readonly reason: 'failed' | 'timeout' | 'refused';
+  readonly cause: unknown;
+}
+
+export interface Survivors<T> {
+  /** In the order of the parties; `undefined` where the party was lost. */
+  readonly results: readonly (T | undefined)[];
+  readonly lost: readonly Lost[];
+}
+
+/**
+ * One stage of a protocol that survives dropouts: a party that throws, or does not answer in time,
+ * is lost, and everyone else's result counts.
+ * @param discard frees the result of a client that answers after its time was up.
+ * @throws the reason of the request's signal, and nothing else.
+ */
+export async function atSurvivors<T>(
+  parties: readonly Participant[],
+  options: StageOptions,
+  work: (party: Participant, index: number) => Promise<T>,
+  discard: (result: T) => void = () => {},
+): Promise<Survivors<T>> {
+  const { outcomes, attempts } = await settle(parties, options, work);
+  if (options.request?.signal?.aborted) {
+    for (const attempt of attempts) attempt.then(discard, () => {});
+    options.request.signal.throwIfAborted();
+  }
+  const lost: Lost[] = [];
+  const results = outcomes.map((outcome, index) => {
+    if (outcome.status === 'fulfilled') return outcome.value;
+    (attempts[index] as Promise<T>).then(discard, () => {});
+    const client = (parties[index] as Participant).name;
+    lost.push({
+      client,
+      stage: options.stage,
+      reason: lossReason(outcome.reason),
+      cause: outcome.reason,
+    });
+    return undefined;
+  });
+  return { results, lost };
+}
+
+function lossReason(cause: unknown): Lost['reason'] {
+  if (cause instanceof StageTimeout) return 'timeout';
+  const refused =
+    cause instanceof ProtocolAbortError ||
+    (cause instanceof ExecutionError && cause.code === 'execution.secure_sum_range');
+  return refused ? 'refused' : 'failed';
+}
+
+/** Starts a stage at every party and waits until each has answered, failed or run out of time. */
+async function settle<T>(
+  parties: readonly Participant[],
+  { stage, timeoutMs, request = {} }: StageOptions,
+  work: (party: Participant, index: number) => Promise<T>,
+): Promise<{
+  readonly outcomes: readonly PromiseSettledResult<T>[];
+  readonly attempts: readonly Promise<T>[];
+}> {
   const { signal, onProgress } = request;
   signal?.throwIfAborted();
   using interruption = new Interruption(signal);
@@ -84,18 +164,7 @@ export async function atEveryone<T>(
     ),
   );
   stop();
-  const failed = outcomes.findIndex(({ status }) => status === 'rejected');
-  if (failed < 0) return outcomes.map((outcome) => (outcome as PromiseFulfilledResult<T>).value);
-  // A client that answers after its time is up must not leave anything behind either.
-  for (const attempt of attempts) attempt.then(discard, () => {});
-  // Nobody was lost: the sum is not wanted any more.
-  signal?.throwIfAborted();
-  throw stageError(
-    stage,
-    parties[failed] as Participant,
-    (outcomes[failed] as PromiseRejectedResult).reason,
-    lost,
-  );
+  return { outcomes, attempts };
 }
 
 /** A stage at one party that is no client: the aggregator, the key holder. */
