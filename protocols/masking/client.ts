@@ -7,24 +7,23 @@
  * u < v. Nothing but public keys and masked vectors travels. The sum needs every client.
  */
 
-import {
-  equalBytes,
-  generateX25519KeyPair,
-  randomBytes,
-  sha256,
-  x25519SharedSecret,
-} from '#crypto';
+import { generateX25519KeyPair, randomBytes, sha256 } from '#crypto';
 import type { Rng, X25519KeyPair } from '../crypto/interface.ts';
-import type { SecretBytes } from '../crypto/secret.ts';
-import { type Fault, fault, ProtocolError } from '../errors.ts';
+import { type Fault, fault } from '../errors.ts';
 import { LinearState } from '../linear-state.ts';
-import type { IntegerVector, Residues } from '../residues/residues.ts';
+import type { IntegerVector } from '../residues/residues.ts';
 import { problemOfIdentity, problemOfSession } from './identities.ts';
 import { applyMasks, type Mask } from './mask-kernel.ts';
 import { maskKeystream } from './mask-key.ts';
 import { type AdvertisedKey, type MaskedInput, type Roster, transcriptHash } from './messages.ts';
-import { inputResidues, type MaskingParameters, problemOfParameters } from './parameters.ts';
-import { problemOfRoster, type RosterProblemCode } from './roster.ts';
+import { agreeWithPeers, erasePairs, type Pair } from './pairs.ts';
+import {
+  type InputProblemCode,
+  inputsOf,
+  type MaskingParameters,
+  problemOfParameters,
+} from './parameters.ts';
+import { type OwnRosterProblemCode, problemOfRosterFor } from './roster.ts';
 
 export interface MaskingClientSetup {
   /** This client's identity, at most 256 bytes of UTF-8, unique in the cohort. */
@@ -55,15 +54,9 @@ export type MaskingClientFault = Fault<
   | 'invalid-parameters'
   | 'modulus-too-small'
   | 'cohort-too-small'
-  | 'wrong-session'
-  | RosterProblemCode
-  | 'own-key-missing'
-  | 'own-key-altered'
+  | OwnRosterProblemCode
   | 'low-order-key'
-  | 'wrong-vector-count'
-  | 'invalid-length'
-  | 'not-an-integer'
-  | 'out-of-range'
+  | InputProblemCode
 >;
 
 export type MaskingClientState = LinearState<ClientSecrets>;
@@ -134,12 +127,14 @@ function mask(
   roster: Roster,
   { vectors: inputs, context = new Uint8Array(0) }: MaskingClientInput,
 ): MaskingClientFinished | MaskingClientFault {
-  const refusal = checkRoster(setup, keys.publicKey, roster);
-  if (refusal !== undefined) return refusal;
-  const vectors = checkInputs(setup.parameters, inputs);
-  if (!Array.isArray(vectors)) return vectors;
+  const problem = problemOfRosterFor(setup, keys.publicKey, roster);
+  if (problem !== undefined) {
+    return fault('mask', problem.code, problem.message, problem.offender);
+  }
+  const vectors = inputsOf(setup.parameters, inputs);
+  if (!Array.isArray(vectors)) return fault('mask', vectors.code, vectors.message);
   const pairs = agreeWithPeers(setup.client, keys.secretKey, roster);
-  if (!Array.isArray(pairs)) return pairs;
+  if (!Array.isArray(pairs)) return fault('mask', pairs.code, pairs.message, pairs.offender);
 
   const peers: readonly Pair[] = pairs;
   const { client, session, round, parameters } = setup;
@@ -147,7 +142,7 @@ function mask(
   for (const [i, residues] of vectors.entries()) {
     applyMasks(residues, masksFor(parameters.vectors[i]!.id));
   }
-  for (const { secret } of peers) secret.erase();
+  erasePairs(peers);
   return {
     kind: 'finish',
     message: {
@@ -169,76 +164,4 @@ function mask(
       yield { keystream: maskKeystream(secret, binding), sign: adds ? 1 : -1 };
     }
   }
-}
-
-function checkRoster(
-  { client, session, round, parameters }: MaskingClientSetup,
-  ownKey: Uint8Array,
-  roster: Roster,
-): MaskingClientFault | undefined {
-  if (!equalBytes(roster.session, session) || roster.round !== round) {
-    return fault('mask', 'wrong-session', 'the roster is of another session or round');
-  }
-  const problem = problemOfRoster(roster, parameters.clients);
-  if (problem !== undefined) {
-    return fault('mask', problem.code, problem.message, problem.offender);
-  }
-  const own = roster.entries.find((entry) => entry.client === client);
-  if (own === undefined) {
-    return fault('mask', 'own-key-missing', `the roster does not list this client, "${client}"`);
-  }
-  if (!equalBytes(own.publicKey, ownKey)) {
-    return fault('mask', 'own-key-altered', `the roster gives "${client}" a key it did not send`);
-  }
-  return undefined;
-}
-
-function checkInputs(
-  parameters: MaskingParameters,
-  inputs: readonly IntegerVector[],
-): Residues[] | MaskingClientFault {
-  if (inputs.length !== parameters.vectors.length) {
-    return fault(
-      'mask',
-      'wrong-vector-count',
-      `${parameters.vectors.length} vectors are to be summed, got ${inputs.length}`,
-    );
-  }
-  try {
-    return parameters.vectors.map((vector, i) => inputResidues(vector, inputs[i]!));
-  } catch (error) {
-    if (
-      error instanceof ProtocolError &&
-      (error.code === 'invalid-length' ||
-        error.code === 'not-an-integer' ||
-        error.code === 'out-of-range')
-    ) {
-      return fault('mask', error.code, error.message);
-    }
-    throw error;
-  }
-}
-
-interface Pair {
-  readonly peer: string;
-  readonly secret: SecretBytes;
-}
-
-function agreeWithPeers(
-  client: string,
-  secretKey: SecretBytes,
-  roster: Roster,
-): Pair[] | MaskingClientFault {
-  const pairs: Pair[] = [];
-  for (const { client: peer, publicKey } of roster.entries) {
-    if (peer === client) continue;
-    try {
-      pairs.push({ peer, secret: x25519SharedSecret(secretKey, publicKey) });
-    } catch (error) {
-      for (const { secret } of pairs) secret.erase();
-      if (!(error instanceof ProtocolError) || error.code !== 'low-order-key') throw error;
-      return fault('mask', 'low-order-key', `the key of "${peer}" makes no secret`, peer);
-    }
-  }
-  return pairs;
 }

@@ -111,6 +111,43 @@ export function inputResidues(vector: MaskedVector, values: IntegerVector): Resi
     : residuesFrom(values, vector.modulus);
 }
 
+export type InputProblemCode =
+  | 'wrong-vector-count'
+  | 'invalid-length'
+  | 'not-an-integer'
+  | 'out-of-range';
+
+export interface InputProblem {
+  readonly code: InputProblemCode;
+  readonly message: string;
+}
+
+/** Takes a client's plain integers for all vectors, or says what is wrong with them. */
+export function inputsOf(
+  { vectors }: MaskingParameters,
+  inputs: readonly IntegerVector[],
+): Residues[] | InputProblem {
+  if (inputs.length !== vectors.length) {
+    return {
+      code: 'wrong-vector-count',
+      message: `${vectors.length} vectors are to be summed, got ${inputs.length}`,
+    };
+  }
+  try {
+    return vectors.map((vector, i) => inputResidues(vector, inputs[i]!));
+  } catch (error) {
+    if (
+      error instanceof ProtocolError &&
+      (error.code === 'invalid-length' ||
+        error.code === 'not-an-integer' ||
+        error.code === 'out-of-range')
+    ) {
+      return { code: error.code, message: error.message };
+    }
+    throw error;
+  }
+}
+
 export function writeParameters(writer: ByteWriter, parameters: MaskingParameters): void {
   writer.uint32(parameters.clients).uint32(parameters.vectors.length);
   for (const vector of parameters.vectors) {

@@ -1,5 +1,6 @@
-/** @file Checks on a roster that both ends make: as many as agreed, everybody once, every key once. */
+/** @file Checks on a roster: as many as agreed, everybody once, every key once, a client's own as sent. */
 
+import { equalBytes } from '#crypto';
 import { toHex } from '../crypto/bytes.ts';
 import type { Roster } from './messages.ts';
 
@@ -9,10 +10,51 @@ export type RosterProblemCode =
   | 'duplicate-key'
   | 'invalid-key';
 
-export interface RosterProblem {
-  readonly code: RosterProblemCode;
+export type OwnRosterProblemCode =
+  | RosterProblemCode
+  | 'wrong-session'
+  | 'own-key-missing'
+  | 'own-key-altered';
+
+export interface RosterProblem<Code extends string = RosterProblemCode> {
+  readonly code: Code;
   readonly message: string;
   readonly offender?: string;
+}
+
+/** What a client was asked to take part in. */
+export interface RosterExpectation {
+  readonly client: string;
+  readonly session: Uint8Array;
+  readonly round: number;
+  readonly parameters: { readonly clients: number };
+}
+
+/** What is wrong with a roster for one client of it, who knows its own key. */
+export function problemOfRosterFor(
+  { client, session, round, parameters }: RosterExpectation,
+  ownKey: Uint8Array,
+  roster: Roster,
+): RosterProblem<OwnRosterProblemCode> | undefined {
+  if (!equalBytes(roster.session, session) || roster.round !== round) {
+    return { code: 'wrong-session', message: 'the roster is of another session or round' };
+  }
+  const problem = problemOfRoster(roster, parameters.clients);
+  if (problem !== undefined) return problem;
+  const own = roster.entries.find((entry) => entry.client === client);
+  if (own === undefined) {
+    return {
+      code: 'own-key-missing',
+      message: `the roster does not list this client, "${client}"`,
+    };
+  }
+  if (!equalBytes(own.publicKey, ownKey)) {
+    return {
+      code: 'own-key-altered',
+      message: `the roster gives "${client}" a key it did not send`,
+    };
+  }
+  return undefined;
 }
 
 export function problemOfRoster(roster: Roster, clients: number): RosterProblem | undefined {
