@@ -5,6 +5,9 @@ import { KEYSTREAM_CHUNK } from './interface.ts';
 import { SecretBytes } from './secret.ts';
 
 export const X25519_KEY_LENGTH = 32;
+export const ED25519_KEY_LENGTH = 32;
+export const AES_GCM_TAG_LENGTH = 16;
+const AES_GCM_NONCE_LENGTH = 12;
 const HKDF_SHA256_LIMIT = 255 * 32;
 
 export function reveal(bytes: SecretBytes | Uint8Array): Uint8Array {
@@ -16,6 +19,15 @@ export function checkX25519Key(what: 'public' | 'secret', key: { readonly length
     throw new ProtocolError(
       'invalid-key-length',
       `an X25519 ${what} key has ${X25519_KEY_LENGTH} bytes, got ${key.length}`,
+    );
+  }
+}
+
+export function checkEd25519SecretKey(key: { readonly length: number }): void {
+  if (key.length !== ED25519_KEY_LENGTH) {
+    throw new ProtocolError(
+      'invalid-key-length',
+      `an Ed25519 secret key has ${ED25519_KEY_LENGTH} bytes, got ${key.length}`,
     );
   }
 }
@@ -37,17 +49,31 @@ export function checkHkdfLength(length: number): void {
   }
 }
 
-export function checkAesParameters(key: Uint8Array, initialCounter: Uint8Array): void {
-  if (key.length !== 16 && key.length !== 32) {
+export function checkAesGcmParameters(key: Uint8Array, nonce: Uint8Array): void {
+  checkAesKey(key);
+  if (nonce.length !== AES_GCM_NONCE_LENGTH) {
     throw new ProtocolError(
-      'invalid-key-length',
-      `an AES key has 16 or 32 bytes here, got ${key.length}`,
+      'invalid-length',
+      `an AES-GCM nonce has ${AES_GCM_NONCE_LENGTH} bytes here, got ${nonce.length}`,
     );
   }
+}
+
+export function checkAesParameters(key: Uint8Array, initialCounter: Uint8Array): void {
+  checkAesKey(key);
   if (initialCounter.length !== 16) {
     throw new ProtocolError(
       'invalid-length',
       `an AES counter block has 16 bytes, got ${initialCounter.length}`,
+    );
+  }
+}
+
+function checkAesKey(key: Uint8Array): void {
+  if (key.length !== 16 && key.length !== 32) {
+    throw new ProtocolError(
+      'invalid-key-length',
+      `an AES key has 16 or 32 bytes here, got ${key.length}`,
     );
   }
 }

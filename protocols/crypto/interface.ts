@@ -1,6 +1,7 @@
 /**
- * @file What a platform gives the protocols: X25519 (RFC 7748), HKDF and SHA-256 (RFC 5869,
- * FIPS 180-4), an AES-CTR keystream (SP 800-38A), random bytes and a comparison in constant time.
+ * @file What a platform gives the protocols: X25519 (RFC 7748), Ed25519 (RFC 8032), SHA-256, HMAC
+ * and HKDF (FIPS 180-4, RFC 2104, RFC 5869), AES-GCM and an AES-CTR keystream (SP 800-38D and 38A),
+ * random bytes and a comparison in constant time.
  * `platform.node.ts` and `platform.web.ts` export these names; everything else imports `#crypto`.
  */
 
@@ -13,6 +14,13 @@ import type { SecretBytes } from './secret.ts';
 export type Rng = (length: number) => Uint8Array;
 
 export interface X25519KeyPair {
+  readonly secretKey: SecretBytes;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+export interface Ed25519KeyPair {
+  /** The seed of RFC 8032, section 5.1.5: 32 bytes. */
   readonly secretKey: SecretBytes;
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
@@ -55,10 +63,56 @@ export interface CryptoPlatform {
    */
   x25519SharedSecret(secretKey: SecretBytes, publicKey: Uint8Array): SecretBytes;
 
+  /** A fresh key pair from 32 bytes of `rng`. */
+  generateEd25519KeyPair(rng?: Rng): Ed25519KeyPair;
+
+  /** @throws ProtocolError `invalid-key-length` unless given 32 bytes. */
+  ed25519PublicKey(secretKey: SecretBytes): Uint8Array;
+
+  /**
+   * The signature of RFC 8032, section 5.1.6, which needs no randomness: 64 bytes.
+   * @throws ProtocolError `invalid-key-length` unless the key has 32 bytes.
+   */
+  ed25519Sign(secretKey: SecretBytes, message: Uint8Array): Uint8Array;
+
+  /**
+   * Whether the holder of the key signed the message. Bytes of any value and length get a verdict,
+   * the same on every platform; `ed25519-encoding.ts` says which signatures are valid.
+   */
+  ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+
   sha256(data: Uint8Array): Uint8Array;
+
+  /** 32 bytes. */
+  hmacSha256(key: SecretBytes | Uint8Array, data: Uint8Array): Uint8Array;
 
   /** @throws ProtocolError `invalid-length` where more than 255 * 32 bytes are asked for. */
   hkdfSha256(inputKey: SecretBytes | Uint8Array, parameters: HkdfParameters): SecretBytes;
+
+  /**
+   * Encrypts and authenticates `plaintext`, and authenticates `aad`.
+   * @param key 16 or 32 bytes.
+   * @param nonce 12 bytes, never used twice with one key.
+   * @returns the ciphertext, as long as the plaintext, and the tag of 16 bytes.
+   * @throws ProtocolError `invalid-key-length`, `invalid-length`
+   */
+  aesGcmSeal(
+    key: SecretBytes | Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    plaintext: Uint8Array,
+  ): Uint8Array;
+
+  /**
+   * The plaintext; nothing where `sealed`, of any length, does not authenticate.
+   * @throws ProtocolError `invalid-key-length`, `invalid-length` for a key or nonce of another length.
+   */
+  aesGcmOpen(
+    key: SecretBytes | Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+  ): Uint8Array | undefined;
 
   /**
    * @param key 16 or 32 bytes.

@@ -1,21 +1,28 @@
 /** @file The cryptographic platform in plain JavaScript, for browsers: noble curves, hashes and ciphers. */
 
-import { ctr } from '@noble/ciphers/aes.js';
-import { x25519 } from '@noble/curves/ed25519.js';
+import { ctr, gcm } from '@noble/ciphers/aes.js';
+import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
-import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
+import { hmac } from '@noble/hashes/hmac.js';
+import { sha256 as nobleSha256, sha512 } from '@noble/hashes/sha2.js';
 import { ProtocolError } from '../errors.ts';
+import { bigIntFromBytes, concatBytes } from './bytes.ts';
 import {
+  AES_GCM_TAG_LENGTH,
+  checkAesGcmParameters,
   checkAesParameters,
+  checkEd25519SecretKey,
   checkHkdfLength,
   checkKeystreamRead,
   checkX25519Key,
   drawBytes,
+  ED25519_KEY_LENGTH,
   lowOrderKey,
   reveal,
   X25519_KEY_LENGTH,
 } from './checks.ts';
-import type { HkdfParameters, Keystream, Rng, X25519KeyPair } from './interface.ts';
+import { isEd25519Encoding } from './ed25519-encoding.ts';
+import type { Ed25519KeyPair, HkdfParameters, Keystream, Rng, X25519KeyPair } from './interface.ts';
 import { SecretBytes } from './secret.ts';
 
 export const platformName = 'web';
@@ -54,8 +61,50 @@ export function x25519SharedSecret(secretKey: SecretBytes, publicKey: Uint8Array
   }
 }
 
+export function generateEd25519KeyPair(rng: Rng = randomBytes): Ed25519KeyPair {
+  const secretKey = new SecretBytes(drawBytes(rng, ED25519_KEY_LENGTH));
+  return { secretKey, publicKey: ed25519PublicKey(secretKey) };
+}
+
+export function ed25519PublicKey(secretKey: SecretBytes): Uint8Array {
+  checkEd25519SecretKey(secretKey);
+  return ed25519.getPublicKey(secretKey.reveal());
+}
+
+export function ed25519Sign(secretKey: SecretBytes, message: Uint8Array): Uint8Array {
+  checkEd25519SecretKey(secretKey);
+  return ed25519.sign(message, secretKey.reveal());
+}
+
+/** The library's own `verify` checks the equation with the cofactor, which accepts more than Node. */
+export function ed25519Verify(
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  if (!isEd25519Encoding(publicKey, signature)) return false;
+  const commitment = signature.subarray(0, ED25519_KEY_LENGTH);
+  const response = Point.Fn.fromBytes(signature.subarray(ED25519_KEY_LENGTH));
+  const digest = sha512(concatBytes(commitment, publicKey, message));
+  const challenge = Point.Fn.create(bigIntFromBytes(digest.reverse()));
+  let signer: typeof Point.BASE;
+  try {
+    signer = Point.fromBytes(publicKey);
+  } catch {
+    // No point of the curve has this y.
+    return false;
+  }
+  // All of this is public, so multiplications may tell their operands by their time.
+  const expected = Point.BASE.multiplyUnsafe(response).subtract(signer.multiplyUnsafe(challenge));
+  return equalBytes(expected.toBytes(), commitment);
+}
+
 export function sha256(data: Uint8Array): Uint8Array {
   return nobleSha256(data);
+}
+
+export function hmacSha256(key: SecretBytes | Uint8Array, data: Uint8Array): Uint8Array {
+  return hmac(nobleSha256, reveal(key), data);
 }
 
 export function hkdfSha256(
@@ -64,6 +113,34 @@ export function hkdfSha256(
 ): SecretBytes {
   checkHkdfLength(length);
   return new SecretBytes(hkdf(nobleSha256, reveal(inputKey), salt, info, length));
+}
+
+export function aesGcmSeal(
+  key: SecretBytes | Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+): Uint8Array {
+  const keyBytes = reveal(key);
+  checkAesGcmParameters(keyBytes, nonce);
+  return gcm(keyBytes, nonce, aad).encrypt(plaintext);
+}
+
+export function aesGcmOpen(
+  key: SecretBytes | Uint8Array,
+  nonce: Uint8Array,
+  aad: Uint8Array,
+  sealed: Uint8Array,
+): Uint8Array | undefined {
+  const keyBytes = reveal(key);
+  checkAesGcmParameters(keyBytes, nonce);
+  if (sealed.length < AES_GCM_TAG_LENGTH) return undefined;
+  try {
+    return gcm(keyBytes, nonce, aad).decrypt(sealed);
+  } catch {
+    // Lengths are checked above, so a wrong tag is all that is left to refuse.
+    return undefined;
+  }
 }
 
 export function aesCtrKeystream(
@@ -82,6 +159,7 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return difference === 0;
 }
 
+const { Point } = ed25519;
 const BLOCK = 16;
 
 /** Runs the one-shot CTR cipher over zeros chunk by chunk, carrying the counter and part blocks on. */
