@@ -2,9 +2,16 @@
 
 export {
   aesCtrKeystream,
+  aesGcmOpen,
+  aesGcmSeal,
+  ed25519PublicKey,
+  ed25519Sign,
+  ed25519Verify,
   equalBytes,
+  generateEd25519KeyPair,
   generateX25519KeyPair,
   hkdfSha256,
+  hmacSha256,
   platformName,
   randomBytes,
   sha256,
@@ -23,6 +30,7 @@ export {
 export * from './crypto/hpke.ts';
 export type {
   CryptoPlatform,
+  Ed25519KeyPair,
   HkdfParameters,
   Keystream,
   Rng,
