@@ -76,7 +76,6 @@ export function merkleProofHolds(
   proof: readonly Uint8Array[],
 ): boolean {
   if (!isLeafCount(leafCount) || !areIndices(entries.map(indexOf), leafCount)) return false;
-  if (proof.some((hash) => hash.length !== HASH_LENGTH)) return false;
   let used = 0;
   let known = entries.map(({ index, leaf }): KnownHash => ({ index, hash: hashLeaf(leaf) }));
   for (let width = leafCount; width > 1; width = (width + 1) >> 1) {
@@ -184,7 +183,6 @@ function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, at) => byte === right[at]);
 }
 
-const HASH_LENGTH = 32;
 /** Far below 2^31, where the operators on bits would turn negative. */
 const LARGEST_LEAF_COUNT = 2 ** 30;
 const LEAF = utf8('fedloom/merkle/leaf/');
