@@ -159,6 +159,62 @@ export {
   readDecryptedSum,
   unmaskDecryptedSum,
 } from './paillier/server.ts';
+export {
+  discardPerturbations,
+  type ExchangedPerturbationsState,
+  exchangePerturbations,
+  maskWithPerturbations,
+  type PerturbationsClientFault,
+  type PerturbationsClientFinished,
+  type PerturbationsClientSetup,
+  type PerturbationsClientStarted,
+  type PerturbationsClientState,
+  type PerturbationsExchanged,
+  startPerturbationsClient,
+} from './perturbations/client.ts';
+export {
+  type DeliveredPerturbations,
+  deliveredPerturbationsCodec,
+  type SealedPerturbation,
+  type SentPerturbations,
+  sentPerturbationsCodec,
+} from './perturbations/messages.ts';
+export { drawPerturbation } from './perturbations/perturbation.ts';
+export {
+  finishPerturbationsServer,
+  handleAtPerturbationsServer,
+  missingAtPerturbationsServer,
+  type PerturbationsServerContinued,
+  type PerturbationsServerFault,
+  type PerturbationsServerSetup,
+  type PerturbationsServerState,
+  startPerturbationsServer,
+} from './perturbations/server.ts';
+export {
+  type DequantizationFault,
+  type Dequantized,
+  dequantizeSums,
+  type NoWeight,
+  type QuantizedAggregation,
+} from './quantization/dequantize.ts';
+export {
+  type ErrorBoundInput,
+  errorBound,
+  roundingDeviation,
+} from './quantization/error-bound.ts';
+export {
+  type Quantization,
+  type QuantizationOptions,
+  quantization,
+  requireNoOverflow,
+} from './quantization/parameters.ts';
+export {
+  type FloatVector,
+  type QuantizationInput,
+  type QuantizedInput,
+  quantizeInput,
+  quantizeWeight,
+} from './quantization/quantize.ts';
 export * from './residues/arithmetic.ts';
 export * from './residues/bit-packing.ts';
 export * from './residues/residues.ts';

@@ -17,6 +17,11 @@ export { inputVectors } from './input-vectors.ts';
 export { type MaskingOptions, masking, maskingProtocol } from './masking.ts';
 export { type PaillierOptions, paillier, paillierProtocol } from './paillier.ts';
 export { BYTES, bytesValue } from './participant.ts';
+export {
+  type PerturbationsOptions,
+  perturbations,
+  perturbationsProtocol,
+} from './perturbations.ts';
 export type {
   Participant,
   ProtocolParties,

@@ -20,7 +20,7 @@ import { atEveryone, DEFAULT_TIMEOUT_MS, requireStageLimits, type StageOptions }
 import { withRecipe } from './define-operator.ts';
 import { decoded, requireNoFault, requireSender } from './faults.ts';
 import { maskingOperators, maskingParameters, maskingState } from './masking-operators.ts';
-import { BYTES } from './participant.ts';
+import { BYTES, type KeptAndSent, keptAndSent } from './participant.ts';
 import type {
   ProtocolParties,
   ProtocolSession,
@@ -99,8 +99,8 @@ class MaskingSession implements ProtocolSession {
     const states = await this.#advertise(task);
     try {
       let roster = new Uint8Array();
-      for (const [i, { key }] of states.entries()) {
-        const advertised: AdvertisedKey = decoded(advertisedKeyCodec.decode(key), names[i]);
+      for (const [i, { sent }] of states.entries()) {
+        const advertised: AdvertisedKey = decoded(advertisedKeyCodec.decode(sent), names[i]);
         requireSender('collect-keys', advertised.client, names[i]);
         const step = requireNoFault(handleAtMaskingServer(server, advertised));
         server = step.state;
@@ -108,7 +108,7 @@ class MaskingSession implements ProtocolSession {
       }
       const masked = await atEveryone(clients, this.#stage('mask', task), (client, i) =>
         client.request('masking_mask_input', [
-          states[i]!.state,
+          states[i]!.kept,
           roster,
           task.inputs[i] as ExecutorValue,
         ]),
@@ -121,39 +121,26 @@ class MaskingSession implements ProtocolSession {
       const { sums, clients: present } = requireNoFault(finishMaskingServer(server));
       return { sums: sums.map(({ values }) => values), clients: present };
     } finally {
-      for (const { state } of states) state[Symbol.dispose]();
+      for (const { kept } of states) kept[Symbol.dispose]();
     }
   }
 
   close(): void {}
 
   /** Every client's key, and the handle on what it keeps. */
-  #advertise(task: SecureSumTask): Promise<Advertised[]> {
+  #advertise(task: SecureSumTask): Promise<KeptAndSent[]> {
     return atEveryone(
       this.#parties.clients,
       this.#stage('advertise', task),
       async (client) => {
         const setup = encodeSetup(task, this.#parties, client.name);
-        const [state, key] = await client.split(
-          await client.call('masking_advertise', [setup], ADVERTISED),
-        );
-        try {
-          return { state: state as ExecutorValue, key: await client.read(key as ExecutorValue) };
-        } catch (error) {
-          state?.[Symbol.dispose]();
-          throw error;
-        }
+        return keptAndSent(client, await client.call('masking_advertise', [setup], ADVERTISED));
       },
-      ({ state }) => state[Symbol.dispose](),
+      ({ kept }) => kept[Symbol.dispose](),
     );
   }
 
   #stage(stage: string, { options }: SecureSumTask): StageOptions {
     return { stage, timeoutMs: this.#timeoutMs, request: options };
   }
-}
-
-interface Advertised {
-  readonly state: ExecutorValue;
-  readonly key: Uint8Array;
 }

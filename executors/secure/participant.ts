@@ -98,3 +98,20 @@ export function participant(
     },
   };
 }
+
+/** What a step of a protocol leaves at a party, and what it sends to the server. */
+export interface KeptAndSent {
+  readonly kept: ExecutorValue;
+  readonly sent: Uint8Array;
+}
+
+/** Splits the result of an operator that returns a state and bytes, and reads the bytes. */
+export async function keptAndSent(party: Participant, value: ExecutorValue): Promise<KeptAndSent> {
+  const [kept, sent] = await party.split(value);
+  try {
+    return { kept: kept as ExecutorValue, sent: await party.read(sent as ExecutorValue) };
+  } catch (error) {
+    kept?.[Symbol.dispose]();
+    throw error;
+  }
+}

@@ -6,6 +6,7 @@
 import type { Operator, OperatorRecipe } from '../leaf/operator.ts';
 import { maskingOperators } from '../secure/masking-operators.ts';
 import { paillierOperators } from '../secure/paillier-operators.ts';
+import { perturbationOperators } from '../secure/perturbations-operators.ts';
 
 /**
  * The operators of all recipes.
@@ -25,4 +26,6 @@ const FAMILIES: {
   // Each recipe is written by the protocol that made the operators, with the options it made them of.
   masking: (options) => maskingOperators(options as Parameters<typeof maskingOperators>[0]),
   paillier: (options) => paillierOperators(options as Parameters<typeof paillierOperators>[0]),
+  perturbations: (options) =>
+    perturbationOperators(options as Parameters<typeof perturbationOperators>[0]),
 };

@@ -132,16 +132,7 @@ export function finishMaskingServer(
 ): MaskingServerFinished | MaskingServerFault {
   const { setup, received, sums } = state.peek();
   const missing = setup.clients.filter((client) => !received.has(client));
-  if (missing.length > 0) {
-    return fault(
-      'finish',
-      'missing-clients',
-      `pairwise masks cancel only with every client, and ${missing.length} of ${setup.clients.length} ` +
-        `did not deliver: ${missing.slice(0, NAMED_AT_MOST).join(', ')}${missing.length > NAMED_AT_MOST ? ', …' : ''}; ` +
-        'run a new session without them, or use a protocol that survives dropouts',
-      missing[0],
-    );
-  }
+  if (missing.length > 0) return missingClients(missing, setup.clients.length);
   state.consume();
   const excess = excessOf(setup.parameters, sums);
   if (excess !== undefined) {
@@ -152,6 +143,21 @@ export function finishMaskingServer(
     );
   }
   return { kind: 'finish', sums, clients: setup.clients };
+}
+
+/** The fault of a sum that needs everyone and does not have some. */
+export function missingClients(
+  missing: readonly string[],
+  clients: number,
+): Fault<'finish', 'missing-clients'> {
+  return fault(
+    'finish',
+    'missing-clients',
+    `pairwise masks cancel only with every client, and ${missing.length} of ${clients} ` +
+      `did not deliver: ${missing.slice(0, NAMED_AT_MOST).join(', ')}${missing.length > NAMED_AT_MOST ? ', …' : ''}; ` +
+      'run a new session without them, or use a protocol that survives dropouts',
+    missing[0],
+  );
 }
 
 /** Where a sum exceeds what values within their bounds can reach, if anywhere. */

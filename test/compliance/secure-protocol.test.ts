@@ -1,10 +1,11 @@
-import { masking, paillier } from 'fedloom';
+import { masking, paillier, perturbations } from 'fedloom';
 import { describeSecureProtocol } from './secure-protocol.ts';
 
 // A modulus that can be factored keeps the suite quick; the real sizes run in the slow suite.
 const quick = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 };
 
 describeSecureProtocol('masking', () => masking({ minimumClients: 1 }));
+describeSecureProtocol('perturbations', () => perturbations({ minimumClients: 1 }));
 describeSecureProtocol('paillier, key at the server', () => paillier(quick));
 describeSecureProtocol('paillier, separate key holder', () =>
   paillier({ ...quick, keyHolder: 'key_holder' }),
