@@ -47,7 +47,10 @@ export type ProtocolErrorCode =
   | 'open-failed'
   | 'replayed-message'
   | 'wrong-channel'
-  | 'malformed-message';
+  | 'malformed-message'
+  | 'not-finite'
+  | 'modulus-too-small'
+  | 'invalid-quantization';
 
 /** The caller of a protocol function broke its contract. */
 export class ProtocolError extends Error {
