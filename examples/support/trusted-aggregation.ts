@@ -19,6 +19,7 @@ import {
   type OperatorValue,
   openFrom,
   type ProtocolParties,
+  requireEveryInput,
   roundSetupCodec,
   type SecureAggregation,
   type SecureSum,
@@ -44,6 +45,7 @@ export function trustedAggregator({ minimumClients = 2 } = {}): SecureAggregatio
 
 /** The server's part: it asks the others and carries what they say. */
 async function sum(task: SecureSumTask, parties: ProtocolParties): Promise<SecureSum> {
+  const values = requireEveryInput(task.inputs);
   const aggregator = parties.role('aggregator');
   const made = await aggregator.call('channel_key_pair', [], CHANNEL_KEY_PAIR);
   const [secretKeys, publicKey] = await aggregator.split(made);
@@ -52,7 +54,7 @@ async function sum(task: SecureSumTask, parties: ProtocolParties): Promise<Secur
   const setup = (name: string) => encodeSetup(task, parties, name);
   const stage = { stage: 'seal', timeoutMs: 60_000, request: task.options };
   const inputs = await atEveryone(parties.clients, stage, ({ name, request }, i) =>
-    request('trusted_seal', [setup(name), key, task.inputs[i]!]),
+    request('trusted_seal', [setup(name), key, values[i]!]),
   );
   const args = [keys, setup(aggregator.name), json(inputs.map(toHex))];
   const sums: string[][] = parse(await aggregator.request('trusted_add', args));

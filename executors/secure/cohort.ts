@@ -10,9 +10,9 @@ import {
   type ProtocolAbortErrorCode,
   ValueError,
 } from '../../computations/types/index.ts';
-import type { RequestOptions } from '../executor.ts';
+import type { ExecutorValue, RequestOptions } from '../executor.ts';
 import { Interruption } from '../interruption.ts';
-import type { Participant } from './protocol.ts';
+import type { LostInput, Participant } from './protocol.ts';
 
 /** Long enough for a slow client with a large vector, short enough to notice that one is gone. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
@@ -68,7 +68,7 @@ export async function atEveryone<T>(
   options.request?.signal?.throwIfAborted();
   throw stageError(
     options.stage,
-    parties[failed] as Participant,
+    (parties[failed] as Participant).name,
     (outcomes[failed] as PromiseRejectedResult).reason,
     options.lost ?? 'protocol.client_lost',
   );
@@ -120,6 +120,29 @@ export async function atSurvivors<T>(
     return undefined;
   });
   return { results, lost };
+}
+
+/** Whether a client was lost before it had a value for the sum. */
+export function isLostInput(input: ExecutorValue | LostInput): input is LostInput {
+  return 'lost' in input;
+}
+
+/**
+ * The values of all clients, for a protocol that cannot do without any.
+ * @throws what the first client that was lost failed with, like `atEveryone`.
+ */
+export function requireEveryInput(
+  inputs: readonly (ExecutorValue | LostInput)[],
+): readonly ExecutorValue[] {
+  return inputs.map((input) => {
+    if (isLostInput(input)) throw lossError(input);
+    return input;
+  });
+}
+
+/** The error that names a lost client, where the round cannot go on without it. */
+export function lossError({ client, stage, cause }: Lost): Error {
+  return stageError(stage, client, cause, 'protocol.client_lost');
 }
 
 function lossReason(cause: unknown): Lost['reason'] {
@@ -209,7 +232,7 @@ class StageTimeout extends Error {
 
 function stageError(
   stage: string,
-  { name }: Participant,
+  name: string,
   cause: unknown,
   lost: ProtocolAbortErrorCode,
 ): Error {

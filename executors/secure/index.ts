@@ -10,7 +10,15 @@ export {
   type Route,
   sealFor,
 } from './channel-operators.ts';
-export { atEveryone, type StageOptions } from './cohort.ts';
+export {
+  atEveryone,
+  atSurvivors,
+  isLostInput,
+  type Lost,
+  requireEveryInput,
+  type StageOptions,
+  type Survivors,
+} from './cohort.ts';
 export { bytesOf, defineOperator, type OperatorDefinition } from './define-operator.ts';
 export { decoded } from './faults.ts';
 export { inputVectors } from './input-vectors.ts';
@@ -23,6 +31,7 @@ export {
   perturbationsProtocol,
 } from './perturbations.ts';
 export type {
+  LostInput,
   Participant,
   ProtocolParties,
   ProtocolSession,

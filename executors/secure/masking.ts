@@ -16,7 +16,13 @@ import {
   startMaskingServer,
 } from '../../protocols/index.ts';
 import type { ExecutorValue } from '../executor.ts';
-import { atEveryone, DEFAULT_TIMEOUT_MS, requireStageLimits, type StageOptions } from './cohort.ts';
+import {
+  atEveryone,
+  DEFAULT_TIMEOUT_MS,
+  requireEveryInput,
+  requireStageLimits,
+  type StageOptions,
+} from './cohort.ts';
 import { withRecipe } from './define-operator.ts';
 import { decoded, requireNoFault, requireSender } from './faults.ts';
 import { maskingOperators, maskingParameters, maskingState } from './masking-operators.ts';
@@ -67,6 +73,7 @@ export function maskingProtocol({
   return {
     name: 'masking',
     roles: [],
+    timeoutMs,
     operators: withRecipe('masking', maskingOperators, { minimumClients }),
     open: (parties) => new MaskingSession(parties, timeoutMs),
   };
@@ -87,6 +94,7 @@ class MaskingSession implements ProtocolSession {
   }
 
   async sum(task: SecureSumTask): Promise<SecureSum> {
+    const values = requireEveryInput(task.inputs);
     const { clients } = this.#parties;
     const names = clients.map(({ name }) => name);
     const parameters = maskingParameters(task.terms, clients.length);
@@ -107,11 +115,7 @@ class MaskingSession implements ProtocolSession {
         if (step.message !== undefined) roster = Uint8Array.from(rosterCodec.encode(step.message));
       }
       const masked = await atEveryone(clients, this.#stage('mask', task), (client, i) =>
-        client.request('masking_mask_input', [
-          states[i]!.kept,
-          roster,
-          task.inputs[i] as ExecutorValue,
-        ]),
+        client.request('masking_mask_input', [states[i]!.kept, roster, values[i] as ExecutorValue]),
       );
       for (const [i, bytes] of masked.entries()) {
         const input: MaskedInput = decoded(maskedInputCodec.decode(bytes), names[i]);

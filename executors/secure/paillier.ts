@@ -36,6 +36,7 @@ import {
   atEveryone,
   atRole,
   DEFAULT_TIMEOUT_MS,
+  requireEveryInput,
   requireStageLimits,
   requireWhole,
   type StageOptions,
@@ -144,6 +145,7 @@ export function paillierProtocol(options: PaillierOptions = {}): SecureAggregati
   };
   return {
     name: 'paillier',
+    timeoutMs,
     roles: [keyHolder, aggregator].filter((placement) => placement !== 'server'),
     operators:
       keys.paillier === undefined && keys.aggregator === undefined
@@ -195,6 +197,7 @@ class PaillierSession implements ProtocolSession {
   }
 
   async sum(task: SecureSumTask): Promise<SecureSum> {
+    const values = requireEveryInput(task.inputs);
     // Other sums may wait for the same keys, so they are made to the end.
     const keys = await interruptible(this.#requireKeys(task), task.options?.signal);
     const plan = packingPlan(
@@ -202,7 +205,7 @@ class PaillierSession implements ProtocolSession {
       this.#parties.clients.length,
       this.#options.policy.modulusBits,
     );
-    const inputs = await this.#encrypt(task, keys);
+    const inputs = await this.#encrypt(task, values, keys);
     const encrypted = decoded(
       encryptedSumCodec.decode(await this.#aggregate(task, keys, inputs)),
       this.#aggregator.name,
@@ -263,13 +266,17 @@ class PaillierSession implements ProtocolSession {
     };
   }
 
-  #encrypt(task: SecureSumTask, keys: Keys): Promise<Uint8Array[]> {
+  #encrypt(
+    task: SecureSumTask,
+    values: readonly ExecutorValue[],
+    keys: Keys,
+  ): Promise<Uint8Array[]> {
     return atEveryone(this.#parties.clients, this.#stage('encrypt', task), (client, i) =>
       client.request('paillier_encrypt', [
         keys.clients[i] as ExecutorValue,
         encodeSetup(task, this.#parties, client.name),
         keys.channelPublicKey,
-        task.inputs[i] as ExecutorValue,
+        values[i] as ExecutorValue,
       ]),
     );
   }

@@ -27,7 +27,13 @@ import {
 } from '../../protocols/index.ts';
 import { problemOfParameters } from '../../protocols/masking/parameters.ts';
 import type { ExecutorValue } from '../executor.ts';
-import { atEveryone, DEFAULT_TIMEOUT_MS, requireStageLimits, type StageOptions } from './cohort.ts';
+import {
+  atEveryone,
+  DEFAULT_TIMEOUT_MS,
+  requireEveryInput,
+  requireStageLimits,
+  type StageOptions,
+} from './cohort.ts';
 import { withRecipe } from './define-operator.ts';
 import { decoded, faultError, requireNoFault, requireSender } from './faults.ts';
 import { BYTES, type KeptAndSent, keptAndSent } from './participant.ts';
@@ -91,6 +97,7 @@ export function perturbationsProtocol({
   return {
     name: 'perturbations',
     roles: [],
+    timeoutMs,
     operators: withRecipe('perturbations', perturbationOperators, { minimumClients }),
     open: (parties) => new PerturbationsSession(parties, exactBase, timeoutMs),
   };
@@ -126,6 +133,7 @@ class PerturbationsSession implements ProtocolSession {
   }
 
   async sum(task: SecureSumTask): Promise<SecureSum> {
+    const values = requireEveryInput(task.inputs);
     const { clients } = this.#parties;
     const names = clients.map(({ name }) => name);
     const parameters = perturbationParameters(task.terms, clients.length, this.#base);
@@ -164,7 +172,7 @@ class PerturbationsSession implements ProtocolSession {
         const sent = await client.request('perturbations_mask_input', [
           sealed[i]!.kept,
           delivered,
-          task.inputs[i]!,
+          values[i]!,
         ]);
         return { sent };
       });

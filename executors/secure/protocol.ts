@@ -12,6 +12,7 @@
 import type { IntegerDType, Type } from '../../computations/types/index.ts';
 import type { ExecutorValue, RequestOptions } from '../executor.ts';
 import type { Operator } from '../leaf/operator.ts';
+import type { Lost } from './cohort.ts';
 
 export interface SecureAggregationProtocol {
   /** Names it in messages, e.g. `masking`. */
@@ -20,6 +21,12 @@ export interface SecureAggregationProtocol {
   readonly roles: readonly string[];
   /** What its participants must be able to do. Every leaf executor of the stack gets them. */
   readonly operators: readonly Operator[];
+  /**
+   * How long one of its stages waits for its slowest party, in milliseconds. What the stack has the
+   * clients do before the protocol begins waits as long.
+   * @default 60,000
+   */
+  readonly timeoutMs?: number;
   /** Called once for each executor stack, when the first sum is asked for. */
   open(parties: ProtocolParties): ProtocolSession;
 }
@@ -72,14 +79,22 @@ export interface Participant {
 export interface SecureSumTask {
   /** 32 random bytes, never used before. */
   readonly session: Uint8Array;
-  /** Clients' values: one handle a client, in the order of the parties. */
-  readonly inputs: readonly ExecutorValue[];
+  /**
+   * Clients' values: one handle a client, in the order of the parties. A client can be lost before
+   * the protocol begins; one that needs everyone begins with `requireEveryInput`.
+   */
+  readonly inputs: readonly (ExecutorValue | LostInput)[];
   /** The type of each client's value: a tensor, or a struct of tensors. */
   readonly member: Type;
   /** What is summed: the tensors of the value, in order. */
   readonly terms: readonly SecureTerm[];
   /** What came with the request: a sum whose signal is aborted stops, and returns nothing. */
   readonly options?: RequestOptions;
+}
+
+/** In the place of the value of a client that failed, or did not answer, when it was to make it. */
+export interface LostInput extends Lost {
+  readonly lost: true;
 }
 
 /** One tensor of a value, taken as a vector, row-major. */

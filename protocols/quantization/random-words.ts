@@ -6,7 +6,7 @@ import type { Rng } from '../crypto/interface.ts';
 export class RandomWords {
   readonly #rng: Rng;
   #left: number;
-  #words = new Uint32Array(0);
+  #words: Uint32Array = new Uint32Array(0);
   #used = 0;
 
   /** @param count how many words there will be at most: no more bytes are drawn. */

@@ -12,6 +12,7 @@ import {
   type FunctionType,
   localExecutorFactory,
   type MaterializedValue,
+  requireEveryInput,
   secureAggregation,
   TensorValue,
 } from 'fedloom';
@@ -137,7 +138,9 @@ export class Observatory {
       open: () => ({
         sum: async ({ inputs, terms }) => {
           const values = await Promise.all(
-            inputs.map(async (input) => tensorsOf(await unwatched(input).compute())),
+            requireEveryInput(inputs).map(async (input) =>
+              tensorsOf(await unwatched(input).compute()),
+            ),
           );
           const totals = terms.map(({ kind, bound, length }, term) =>
             Array.from({ length }, (_, i) => {
