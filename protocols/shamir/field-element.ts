@@ -3,7 +3,6 @@
  * element has one encoding. The field holds a secret of 255 bits, and its prime makes reduction cheap.
  */
 
-import { bigIntFromBytes, bigIntToBytes } from '../crypto/bytes.ts';
 import { drawBytes } from '../crypto/checks.ts';
 import type { Rng } from '../crypto/interface.ts';
 import { SecretBytes } from '../crypto/secret.ts';
@@ -71,12 +70,25 @@ export function checkElement(what: string, bytes: Uint8Array): void {
   }
 }
 
+/** @param bytes 32 */
 export function elementToBigInt(bytes: Uint8Array): bigint {
-  return bigIntFromBytes(bytes);
+  const words = new DataView(bytes.buffer, bytes.byteOffset, ELEMENT_LENGTH);
+  let value = 0n;
+  for (let offset = 0; offset < ELEMENT_LENGTH; offset += 8) {
+    value = (value << 64n) | words.getBigUint64(offset);
+  }
+  return value;
 }
 
+/** @param value in [0, p) */
 export function elementFromBigInt(value: bigint): Uint8Array {
-  return bigIntToBytes(value, ELEMENT_LENGTH);
+  const words = new DataView(new ArrayBuffer(ELEMENT_LENGTH));
+  let rest = value;
+  for (let offset = ELEMENT_LENGTH - 8; offset >= 0; offset -= 8) {
+    words.setBigUint64(offset, BigInt.asUintN(64, rest));
+    rest >>= 64n;
+  }
+  return new Uint8Array(words.buffer);
 }
 
 /** A sound source needs a second attempt once in 2^250 draws. */

@@ -7,45 +7,44 @@ import type { PrimeField } from './prime-field.ts';
 
 /**
  * The λ_i with f(0) = Σ λ_i f(x_i) for every polynomial f of a degree below the number of points:
- * λ_i = Π_{j≠i} x_j / (x_j - x_i).
+ * λ_i = Π_{j≠i} (0 - x_j) / (x_i - x_j).
  */
 export function weightsAtZero(field: PrimeField, points: readonly number[]): bigint[] {
-  const product = productOf(field, points);
+  const product = differenceProduct(field, 0, points);
   const denominators = points.map(
-    (point, i) => (BigInt(point) * differencesFrom(field, points, i)) % field.modulus,
+    (point, i) => (BigInt(-point) * differencesFromOthers(field, points, i)) % field.modulus,
   );
   return field.invertAll(denominators).map((inverse) => field.reduce(product * inverse));
 }
 
-/**
- * The v_i = 1 / Π_{j≠i} (x_j - x_i). They span the dual code: Σ v_i q(x_i) f(x_i) = 0 for all f and q
- * whose degrees add up to less than the number of points less one.
- */
-export function dualWeights(field: PrimeField, points: readonly number[]): bigint[] {
-  return field.invertAll(points.map((_, i) => differencesFrom(field, points, i)));
+/** The v_i = 1 / Π_{j≠i} (x_i - x_j) of the barycentric form. */
+export function barycentricWeights(field: PrimeField, points: readonly number[]): bigint[] {
+  return field.invertAll(points.map((_, i) => differencesFromOthers(field, points, i)));
 }
 
-/** Π_{j≠i} (x_j - x_i), not 0. */
-function differencesFrom(field: PrimeField, points: readonly number[], i: number): bigint {
-  const point = points[i]!;
-  return productOf(
-    field,
-    points.map((other, j) => (j === i ? 1 : other - point)),
-  );
-}
-
-/** Multiplies as many factors as a double holds exactly before it takes a step on big integers. */
-function productOf(field: PrimeField, factors: readonly number[]): bigint {
+/** Π (point - x_j) over all `points` but the one numbered `except`. */
+export function differenceProduct(
+  field: PrimeField,
+  point: number,
+  points: readonly number[],
+  except?: number,
+): bigint {
   let product = 1n;
+  // Multiplies as many factors as a double holds exactly before it takes a step on big integers.
   let pending = 1;
-  for (const factor of factors) {
-    const next = pending * factor;
+  points.forEach((other, j) => {
+    if (j === except) return;
+    const next = pending * (point - other);
     if (Number.isSafeInteger(next)) {
       pending = next;
     } else {
       product = (product * BigInt(pending)) % field.modulus;
-      pending = factor;
+      pending = point - other;
     }
-  }
+  });
   return field.reduce(product * BigInt(pending));
+}
+
+function differencesFromOthers(field: PrimeField, points: readonly number[], i: number): bigint {
+  return differenceProduct(field, points[i]!, points, i);
 }
