@@ -40,6 +40,13 @@ export type {
   SecureSumTask,
   SecureTerm,
 } from './protocol.ts';
+export { quantizationOperators } from './quantization/operators.ts';
+export {
+  type ClippedCount,
+  type QuantizationPolicy,
+  type QuantizedAggregationOptions,
+  quantizationPolicy,
+} from './quantization/options.ts';
 export { encodeSetup, type RoundSetup, roundSetupCodec } from './round-setup.ts';
 export {
   type ProtocolAssignment,
@@ -47,4 +54,8 @@ export {
   type SecureAggregationOptions,
   secureAggregation,
 } from './secure-aggregation.ts';
-export { SecureFederatedExecutor } from './secure-federated.ts';
+export {
+  type QuantizedSums,
+  SecureFederatedExecutor,
+  type SecureFederatedOptions,
+} from './secure-federated.ts';

@@ -43,7 +43,8 @@ export function inputVectors(
   );
 }
 
-function tensorsOf(value: OperatorValue): TensorValue[] {
+/** The tensors of a client's value, in order. */
+export function tensorsOf(value: OperatorValue): TensorValue[] {
   if (value.kind === 'tensor') return [value];
   if (value.kind === 'struct') return value.elements.flatMap(tensorsOf);
   throw new TypeError(`A secure sum takes tensors; got a ${value.kind} value.`);

@@ -2,8 +2,13 @@
 
 import { UnsupportedAggregationError } from '../../computations/types/index.ts';
 import type { Operator } from '../leaf/operator.ts';
+import { withRecipe } from './define-operator.ts';
 import type { SecureAggregationProtocol } from './protocol.ts';
-import { SecureFederatedExecutor } from './secure-federated.ts';
+import { QUANTIZED_COMPOSITES } from './quantization/composites.ts';
+import { quantizationOperators } from './quantization/operators.ts';
+import { type QuantizedAggregationOptions, quantizationPolicy } from './quantization/options.ts';
+import { QuantizedAggregations } from './quantization/quantized-aggregation.ts';
+import { type QuantizedSums, SecureFederatedExecutor } from './secure-federated.ts';
 import type { SecureStack, SecureStackProvider } from './secure-stack.ts';
 import { SECURE_SUMS, type SecureSumUri } from './terms.ts';
 
@@ -15,10 +20,18 @@ export type ProtocolAssignment =
 export interface SecureAggregationOptions {
   /**
    * Plain aggregations that may run all the same, by URI (`federated_mean`). What they aggregate is
-   * shown to the server. All others are refused.
+   * shown to the server, also where a quantisation could make them. All others are refused.
    * @default none
    */
-  readonly allowPlain?: readonly string[];
+  readonly allowPlain?: readonly string[] | undefined;
+  /**
+   * Makes `federatedSum` and `federatedMean`, plain and weighted, of floats and structs of them over
+   * the protocol of `federated_secure_sum`. Each client clips its values, weighs them and rounds them
+   * stochastically to integers, whose sum is exact; the result is off by no more than `errorBound`
+   * says. A client that cannot quantise its value (NaN, a weight above the maximum) is lost to the sum.
+   * @default none: such aggregations are refused
+   */
+  readonly quantization?: QuantizedAggregationOptions | undefined;
 }
 
 /** What `localExecutorFactory` takes as `secureAggregation`. */
@@ -30,7 +43,9 @@ export interface SecureAggregation extends SecureStackProvider {
 /**
  * Secure aggregation by the given protocols.
  * @throws UnsupportedAggregationError `aggregation.unknown_protocol_intrinsic` for a URI that is no
- *   secure sum.
+ *   secure sum; `aggregation.no_secure_protocol` for a quantisation without a protocol of
+ *   `federated_secure_sum`.
+ * @throws ValueError `value.out_of_range` for a quantisation without sense.
  * @throws TypeError if two protocols bring operators with one URI.
  */
 export function secureAggregation(
@@ -39,15 +54,48 @@ export function secureAggregation(
 ): SecureAggregation {
   const protocols = protocolsByUri(assignment);
   const distinct = [...new Set(protocols.values())];
-  const operators = operatorsOf(distinct);
+  const { allowPlain = [], quantization } = options;
+  const quantized = quantization && quantizing(quantization, protocols);
+  const operators = [...operatorsOf(distinct), ...(quantized?.operators ?? [])];
   return {
     with: (others) => secureAggregation(assignment, { ...options, ...others }),
     secureStack: (): SecureStack => ({
-      handles: new Set(),
+      // What is allowed in the clear is reduced to primitives like on any other stack.
+      handles: new Set(quantized?.composites.filter((uri) => !allowPlain.includes(uri))),
       roles: [...new Set(distinct.flatMap(({ roles }) => roles))],
       operators,
-      wrap: (target) => new SecureFederatedExecutor(target, protocols, new Set(options.allowPlain)),
+      wrap: (target) =>
+        new SecureFederatedExecutor(target, protocols, {
+          allowPlain: new Set(allowPlain),
+          ...(quantized && { quantized: quantized.sums }),
+        }),
     }),
+  };
+}
+
+interface Quantizing {
+  /** URIs of the aggregations that are made with it. */
+  readonly composites: readonly string[];
+  readonly operators: readonly Operator[];
+  readonly sums: QuantizedSums;
+}
+
+function quantizing(
+  options: QuantizedAggregationOptions,
+  protocols: ReadonlyMap<string, SecureAggregationProtocol>,
+): Quantizing {
+  const policy = quantizationPolicy(options);
+  const protocol = protocols.get('federated_secure_sum');
+  if (protocol === undefined) {
+    throw new UnsupportedAggregationError(
+      'aggregation.no_secure_protocol',
+      `A quantisation needs a protocol for federated_secure_sum, which adds up the quantised values; protocols were given for ${[...protocols.keys()].join(', ')}.`,
+    );
+  }
+  return {
+    composites: [...QUANTIZED_COMPOSITES.keys()],
+    operators: withRecipe('quantization', quantizationOperators, policy),
+    sums: { aggregations: new QuantizedAggregations(policy, options.onClipped), protocol },
   };
 }
 

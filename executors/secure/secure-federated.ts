@@ -15,9 +15,9 @@ import {
   ProtocolAbortError,
   requireAssignable,
   type Type,
-  UnsupportedAggregationError,
 } from '../../computations/types/index.ts';
-import { INTRINSICS, intrinsicTypeRule } from '../../intrinsics/table.ts';
+import { argumentTypes, memberOf } from '../../intrinsics/definition.ts';
+import { intrinsicTypeRule } from '../../intrinsics/table.ts';
 import { isBlock } from '../blocks.ts';
 import type {
   Executor,
@@ -27,35 +27,62 @@ import type {
   StructElementValue,
 } from '../executor.ts';
 import type { PlacedExecutor } from '../placed/placed-executor.ts';
+import { DEFAULT_TIMEOUT_MS } from './cohort.ts';
 import { participant } from './participant.ts';
+import { requireAllowed } from './plain-aggregations.ts';
 import type {
   ProtocolParties,
   ProtocolSession,
   SecureAggregationProtocol,
   SecureSum,
+  SecureSumTask,
 } from './protocol.ts';
+import {
+  QUANTIZED_COMPOSITES,
+  type QuantizedComposite,
+  requireFloats,
+} from './quantization/composites.ts';
+import type { QuantizedAggregations } from './quantization/quantized-aggregation.ts';
+import { SecureFunction } from './secure-function.ts';
 import { type SecureSumUri, sumValue, termsOf } from './terms.ts';
+
+export interface SecureFederatedOptions {
+  /**
+   * URIs of plain aggregations that may run although the server sees their inputs.
+   * @default none
+   */
+  readonly allowPlain?: ReadonlySet<string>;
+  /** Makes sums and means of floats, and the protocol that it makes them with. */
+  readonly quantized?: QuantizedSums;
+}
+
+export interface QuantizedSums {
+  readonly aggregations: QuantizedAggregations;
+  readonly protocol: SecureAggregationProtocol;
+}
 
 export class SecureFederatedExecutor implements Executor {
   readonly #target: PlacedExecutor;
   readonly #protocols: ReadonlyMap<string, SecureAggregationProtocol>;
   readonly #allowPlain: ReadonlySet<string>;
+  readonly #quantized: QuantizedSums | undefined;
   readonly #sessions = new Map<SecureAggregationProtocol, ProtocolSession>();
+  #parties: ProtocolParties | undefined;
   #closed = false;
 
   /**
    * @param target owned by this executor: closed with it.
    * @param protocols for each secure intrinsic, by URI, what makes it.
-   * @param allowPlain URIs of plain aggregations that may run although the server sees their inputs.
    */
   constructor(
     target: PlacedExecutor,
     protocols: ReadonlyMap<string, SecureAggregationProtocol>,
-    allowPlain: ReadonlySet<string> = new Set(),
+    { allowPlain = new Set(), quantized }: SecureFederatedOptions = {},
   ) {
     this.#target = target;
     this.#protocols = protocols;
     this.#allowPlain = allowPlain;
+    this.#quantized = quantized;
   }
 
   async createValue(
@@ -67,17 +94,9 @@ export class SecureFederatedExecutor implements Executor {
     if (!isBlock(value) || value.kind !== 'intrinsic') {
       return this.#target.createValue(value, type, options);
     }
-    const protocol = this.#protocols.get(value.uri);
-    if (protocol !== undefined) {
-      intrinsicTypeRule(value.uri, value.type);
-      return new SecureFunction(
-        this,
-        value.uri as SecureSumUri,
-        value.type as FunctionType,
-        protocol,
-      );
-    }
-    this.#requireAllowed(value);
+    const secure = this.#sumFunction(value) ?? this.#quantizedFunction(value);
+    if (secure !== undefined) return secure;
+    requireAllowed(value, this.#allowPlain);
     return this.#target.createValue(value, type, options);
   }
 
@@ -93,9 +112,7 @@ export class SecureFederatedExecutor implements Executor {
       throw new FederatedTypeError('type.arity', `${fn.uri} takes an argument; got none.`);
     }
     requireAssignable(fn.type.parameter as Type, argument.type, `The argument of ${fn.uri}`);
-    using value = await this.#target.createSelection(argument, 0);
-    using bound = await this.#target.createSelection(argument, 1);
-    return await this.#sum(fn, value, await bound.compute(options), options);
+    return fn.call(argument, options);
   }
 
   async createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
@@ -120,38 +137,122 @@ export class SecureFederatedExecutor implements Executor {
     await this.#target.close();
   }
 
+  /** A secure sum of integers, if a protocol makes it. */
+  #sumFunction({ uri, type }: Intrinsic): SecureFunction | undefined {
+    const protocol = this.#protocols.get(uri);
+    if (protocol === undefined) return undefined;
+    intrinsicTypeRule(uri, type);
+    const fn = type as FunctionType;
+    return new SecureFunction(this, uri, fn, async (argument, options) => {
+      using value = await this.#target.createSelection(argument, 0);
+      using bound = await this.#target.createSelection(argument, 1);
+      const { member } = value.type as FederatedType;
+      const sum = await this.#sum(
+        uri as SecureSumUri,
+        protocol,
+        value,
+        await bound.compute(options),
+        options,
+      );
+      return this.#result(sumValue(member, sum), fn, options);
+    });
+  }
+
+  /** A sum or mean of floats, if this stack quantises them. */
+  #quantizedFunction({ uri, type }: Intrinsic): SecureFunction | undefined {
+    const quantized = this.#quantized;
+    const composite = QUANTIZED_COMPOSITES.get(uri);
+    if (quantized === undefined || composite === undefined) return undefined;
+    intrinsicTypeRule(uri, type);
+    const fn = type as FunctionType;
+    requireFloats(composite, memberOf(argumentTypes(fn)[0]));
+    return new SecureFunction(this, uri, fn, async (argument, options) => {
+      if (composite.aggregation !== 'weighted-mean') {
+        const result = await this.#aggregate(quantized, composite, { value: argument }, options);
+        return this.#result(result, fn, options);
+      }
+      using value = await this.#target.createSelection(argument, 0);
+      using weight = await this.#target.createSelection(argument, 1);
+      const result = await this.#aggregate(quantized, composite, { value, weight }, options);
+      return this.#result(result, fn, options);
+    });
+  }
+
   async #sum(
-    fn: SecureFunction,
+    uri: SecureSumUri,
+    protocol: SecureAggregationProtocol,
     value: ExecutorValue,
     bound: MaterializedValue,
     options: RequestOptions,
-  ): Promise<ExecutorValue> {
+  ): Promise<SecureSum> {
     const { member } = value.type as FederatedType;
     const inputs = this.#target.members(value);
-    if (inputs.length === 0) throw nobody(fn.uri);
-    const terms = termsOf(fn.uri, member, bound);
-    const session = crypto.getRandomValues(new Uint8Array(32));
+    if (inputs.length === 0) throw nobody(uri);
+    const terms = termsOf(uri, member, bound);
+    this.#begin(uri, options);
+    return terms.length === 0 ? NOTHING : this.#run(protocol, { inputs, member, terms, options });
+  }
+
+  #aggregate(
+    { aggregations, protocol }: QuantizedSums,
+    composite: QuantizedComposite,
+    { value, weight }: { readonly value: ExecutorValue; readonly weight?: ExecutorValue },
+    options: RequestOptions,
+  ): Promise<MaterializedValue> {
+    this.#begin(composite.uri, options);
+    return aggregations.run(
+      {
+        composite,
+        member: (value.type as FederatedType).member,
+        values: this.#target.members(value),
+        weights: weight && this.#target.members(weight),
+        options,
+      },
+      {
+        clients: this.#participants().clients,
+        timeoutMs: protocol.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        sum: (task) => this.#run(protocol, task),
+      },
+    );
+  }
+
+  #begin(uri: string, options: RequestOptions): void {
     this.#requireOpen();
     options.signal?.throwIfAborted();
-    options.onProgress?.({ kind: 'intrinsic', uri: fn.uri });
-    const result =
-      terms.length === 0
-        ? NOTHING
-        : await this.#session(fn.protocol)
-            .sum({ session, inputs, member, terms, options })
-            .finally(() => this.#requireOpen());
+    options.onProgress?.({ kind: 'intrinsic', uri });
+  }
+
+  /** One sum by a protocol, in a session of its own. */
+  #run(
+    protocol: SecureAggregationProtocol,
+    task: Omit<SecureSumTask, 'session'>,
+  ): Promise<SecureSum> {
+    const session = crypto.getRandomValues(new Uint8Array(32));
+    this.#requireOpen();
+    return this.#session(protocol)
+      .sum({ ...task, session })
+      .finally(() => this.#requireOpen());
+  }
+
+  #result(
+    member: MaterializedValue,
+    { result }: FunctionType,
+    options: RequestOptions,
+  ): Promise<ExecutorValue> {
     options.signal?.throwIfAborted();
-    return this.#target.createValue(
-      { kind: 'federated', members: [sumValue(member, result)] },
-      fn.type.result,
-      options,
-    );
+    return this.#target.createValue({ kind: 'federated', members: [member] }, result, options);
   }
 
   /** The protocol at work in this stack, begun at its first sum. */
   #session(protocol: SecureAggregationProtocol): ProtocolSession {
     const known = this.#sessions.get(protocol);
     if (known !== undefined) return known;
+    const session = protocol.open(this.#participants());
+    this.#sessions.set(protocol, session);
+    return session;
+  }
+
+  #participants(): ProtocolParties {
     const at = (placement: string) =>
       this.#target
         .children(placement)
@@ -162,43 +263,13 @@ export class SecureFederatedExecutor implements Executor {
         throw new ContextError('context.none', `No executor stands at ${placement.toUpperCase()}.`);
       return party;
     };
-    const parties: ProtocolParties = { clients: at('clients'), server: only('server'), role: only };
-    const session = protocol.open(parties);
-    this.#sessions.set(protocol, session);
-    return session;
-  }
-
-  /** Refuses what shows clients' values to the server, unless the stack was told to allow it. */
-  #requireAllowed(intrinsic: Intrinsic): void {
-    const { uri, origin } = intrinsic;
-    if (!showsValues(uri)) return;
-    // What it does decides, not what it says it was made from; that only names it.
-    const name = origin !== undefined && showsValues(origin) ? origin : uri;
-    if (this.#allowPlain.has(name)) return;
-    const secure =
-      name === 'federated_select' ? 'federatedSecureSelect' : SECURE_ALTERNATIVES[name];
-    throw new UnsupportedAggregationError(
-      'aggregation.plain_blocked',
-      `${name} shows the clients' values to the server, and this stack aggregates securely only. ${
-        secure === undefined
-          ? 'There is no secure form of it; express it by secure sums.'
-          : `Use ${secure}.`
-      } To allow it all the same, name it: secureAggregation(protocol, { allowPlain: ['${name}'] }).`,
-    );
+    this.#parties ??= { clients: at('clients'), server: only('server'), role: only };
+    return this.#parties;
   }
 
   #requireOpen(): void {
     if (this.#closed) throw new ContextError('context.closed', 'This executor is closed.');
   }
-}
-
-/** Whether an intrinsic brings clients' values, or the keys they ask for, to the server. */
-function showsValues(uri: string): boolean {
-  const definition = INTRINSICS.get(uri);
-  return (
-    definition?.aggregation === 'plain' ||
-    (definition?.broadcast === 'plain' && uri === 'federated_select')
-  );
 }
 
 function nobody(uri: string): ProtocolAbortError {
@@ -211,58 +282,3 @@ function nobody(uri: string): ProtocolAbortError {
 
 /** The sum of values without any tensor in them. */
 const NOTHING: SecureSum = { sums: [], clients: [] };
-
-const SECURE_ALTERNATIVES: { readonly [uri: string]: string | undefined } = {
-  federated_sum: 'federatedSecureSumBitwidth on integers (clip and quantise floats first)',
-  federated_mean: 'federatedSecureSumBitwidth on quantised values and divide at the server',
-  federated_weighted_mean:
-    'federatedSecureSumBitwidth on weighted quantised values and on the weights, and divide at the server',
-};
-
-/** A secure sum before it is called; of one executor, whose protocol it is. */
-class SecureFunction implements ExecutorValue {
-  readonly #owner: Executor;
-  #released = false;
-  readonly uri: SecureSumUri;
-  readonly type: FunctionType;
-  readonly protocol: SecureAggregationProtocol;
-
-  constructor(
-    owner: Executor,
-    uri: SecureSumUri,
-    type: FunctionType,
-    protocol: SecureAggregationProtocol,
-  ) {
-    this.#owner = owner;
-    this.uri = uri;
-    this.type = type;
-    this.protocol = protocol;
-  }
-
-  /** @throws ContextError `context.unknown_value`; ExecutionError `execution.released` */
-  requireUsable(executor: Executor): void {
-    if (executor !== this.#owner) {
-      throw new ContextError(
-        'context.unknown_value',
-        `${this.uri} was made by another executor than the one that is to call it.`,
-      );
-    }
-    if (this.#released) {
-      throw new ExecutionError(
-        'execution.released',
-        `${this.uri} was disposed already; call it before its handle is disposed.`,
-      );
-    }
-  }
-
-  async compute(): Promise<MaterializedValue> {
-    throw new ExecutionError(
-      'execution.unsupported_value',
-      `${this.uri} is a function; call it to get a value.`,
-    );
-  }
-
-  [Symbol.dispose](): void {
-    this.#released = true;
-  }
-}

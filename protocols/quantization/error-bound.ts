@@ -42,7 +42,12 @@ export function errorBound(quantization: Quantization, input: ErrorBoundInput): 
   const { ratio, perWeight } = shareOf(quantization, input);
   const doubles = 2 ** -48 * clippingRange;
   const spread = ratio * (step + perWeight + doubles);
-  const largest = input.aggregation === 'sum' ? ratio * clippingRange : clippingRange + spread;
+  const largest = {
+    sum: ratio * clippingRange,
+    mean: clippingRange,
+    // Noise may lead out of the range of the values.
+    'weighted-mean': clippingRange + spread,
+  }[input.aggregation];
   if (!(largest + spread <= LARGEST_FLOAT32)) return Number.POSITIVE_INFINITY;
   return (spread + 2 ** -24 * largest) * (1 + 2 ** -40) + SMALLEST_FLOAT32;
 }
