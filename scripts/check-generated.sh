@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Generates the protobuf code anew in a temporary folder and fails if it differs from the code in
-# computations/wire/gen. After a change of a .proto file: npx buf generate
+# Generates anew what is generated, and fails if it differs from what is there: the protobuf code in
+# computations/wire/gen (after a change of a .proto file: npx buf generate) and the WebAssembly kernel
+# (after a change of simd-kernel.wat: npx tsx scripts/generate-simd-kernel.ts).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/node_modules/.bin:$PATH"
 
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
+
+tsx scripts/generate-simd-kernel.ts --check
 
 buf lint
 buf generate --output "$fresh"

@@ -1,29 +1,23 @@
-/** @file Addition and subtraction modulo R, in place, a loop for each lane. */
+/** @file Addition and subtraction modulo R, in place: of machine words in the kernel, of bigint here. */
 
 import { ProtocolError } from '../errors.ts';
-import { copyResidues, isPowerOfTwo, type Residues, TWO_32, TWO_64 } from './residues.ts';
+import { wordKernel } from './kernel/index.ts';
+import { copyResidues, type Residues, type ResiduesWide } from './residues.ts';
 
 /** target += addend (mod R). @throws ProtocolError `mismatched-residues` */
 export function addInPlace(target: Residues, addend: Residues): void {
   checkMatch(target, addend);
-  if (target.lane === 'u32' && addend.lane === 'u32') {
-    combine32(target.values, addend.values, target.modulus, 1);
-  } else if (target.lane === 'u64' && addend.lane === 'u64') {
-    combine64(target.values, addend.values, target.modulus, 1);
-  } else if (target.lane === 'wide' && addend.lane === 'wide') {
-    combineWide(target.values, addend.values, target.modulus, 1);
-  }
+  if (target.lane !== 'wide' && addend.lane !== 'wide') wordKernel().add(target, addend);
+  else if (target.lane === 'wide' && addend.lane === 'wide') combineWide(target, addend, 1);
 }
 
 /** target -= subtrahend (mod R). @throws ProtocolError `mismatched-residues` */
 export function subtractInPlace(target: Residues, subtrahend: Residues): void {
   checkMatch(target, subtrahend);
-  if (target.lane === 'u32' && subtrahend.lane === 'u32') {
-    combine32(target.values, subtrahend.values, target.modulus, -1);
-  } else if (target.lane === 'u64' && subtrahend.lane === 'u64') {
-    combine64(target.values, subtrahend.values, target.modulus, -1);
+  if (target.lane !== 'wide' && subtrahend.lane !== 'wide') {
+    wordKernel().subtract(target, subtrahend);
   } else if (target.lane === 'wide' && subtrahend.lane === 'wide') {
-    combineWide(target.values, subtrahend.values, target.modulus, -1);
+    combineWide(target, subtrahend, -1);
   }
 }
 
@@ -43,22 +37,12 @@ export function sumResidues(vectors: readonly Residues[]): Residues {
  * R divides the size of the word, so words that wrapped around have the right residue.
  */
 export function reduceWords(target: Residues): void {
-  const { modulus } = target;
-  if (target.lane === 'u32') {
-    if (modulus === TWO_32) return;
-    const mask = Number(modulus - 1n);
-    const { values } = target;
-    for (let i = 0; i < values.length; i += 1) values[i] = values[i]! & mask;
-  } else if (target.lane === 'u64') {
-    if (modulus === TWO_64) return;
-    const mask = modulus - 1n;
-    const { values } = target;
-    for (let i = 0; i < values.length; i += 1) values[i] = values[i]! & mask;
-  } else {
-    for (let i = 0; i < target.values.length; i += 1) {
-      target.values[i] = modulo(target.values[i]!, modulus);
-    }
+  if (target.lane !== 'wide') {
+    wordKernel().reduce(target);
+    return;
   }
+  const { modulus, values } = target;
+  for (let i = 0; i < values.length; i += 1) values[i] = modulo(values[i]!, modulus);
 }
 
 /** The residue in [0, modulus) of any integer. */
@@ -67,58 +51,12 @@ export function modulo(value: bigint, modulus: bigint): bigint {
   return remainder < 0n ? remainder + modulus : remainder;
 }
 
-function combine32(target: Uint32Array, operand: Uint32Array, modulus: bigint, sign: 1 | -1): void {
-  if (isPowerOfTwo(modulus)) {
-    const mask = Number(modulus - 1n) | 0;
-    if (sign === 1) {
-      for (let i = 0; i < target.length; i += 1) target[i] = (target[i]! + operand[i]!) & mask;
-    } else {
-      for (let i = 0; i < target.length; i += 1) target[i] = (target[i]! - operand[i]!) & mask;
-    }
-    return;
-  }
-  // Below 2^33, so exact as doubles.
-  const limit = Number(modulus);
-  for (let i = 0; i < target.length; i += 1) {
-    const value = target[i]! + (sign === 1 ? operand[i]! : limit - operand[i]!);
-    target[i] = value >= limit ? value - limit : value;
-  }
-}
-
-function combine64(
-  target: BigUint64Array,
-  operand: BigUint64Array,
-  modulus: bigint,
-  sign: 1 | -1,
-): void {
-  if (modulus === TWO_64) {
-    // V8 compiles this form to one machine addition.
-    if (sign === 1) {
-      for (let i = 0; i < target.length; i += 1) {
-        target[i] = BigInt.asUintN(64, target[i]! + operand[i]!);
-      }
-    } else {
-      for (let i = 0; i < target.length; i += 1) {
-        target[i] = BigInt.asUintN(64, target[i]! - operand[i]!);
-      }
-    }
-    return;
-  }
-  for (let i = 0; i < target.length; i += 1) {
-    const value = target[i]! + (sign === 1 ? operand[i]! : modulus - operand[i]!);
-    target[i] = value >= modulus ? value - modulus : value;
-  }
-}
-
-function combineWide(
-  target: bigint[],
-  operand: readonly bigint[],
-  modulus: bigint,
-  sign: 1 | -1,
-): void {
-  for (let i = 0; i < target.length; i += 1) {
-    const value = target[i]! + (sign === 1 ? operand[i]! : modulus - operand[i]!);
-    target[i] = value >= modulus ? value - modulus : value;
+function combineWide(target: ResiduesWide, operand: ResiduesWide, sign: 1 | -1): void {
+  const { modulus, values } = target;
+  for (let i = 0; i < values.length; i += 1) {
+    const other = operand.values[i]!;
+    const value = values[i]! + (sign === 1 ? other : modulus - other);
+    values[i] = value >= modulus ? value - modulus : value;
   }
 }
 

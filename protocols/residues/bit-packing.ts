@@ -4,7 +4,11 @@
  */
 
 import { ProtocolError } from '../errors.ts';
-import { bitsPerValue, type Residues, zeroResidues } from './residues.ts';
+import { addInPlace } from './arithmetic.ts';
+import { BitReader, BitWriter } from './bit-cursor.ts';
+import { wordKernel } from './kernel/index.ts';
+import { bitsPerValue } from './modulus.ts';
+import { type Residues, type ResiduesWide, zeroResidues } from './residues.ts';
 
 /** Bytes that `length` values modulo `modulus` take. */
 export function packedLength(modulus: bigint, length: number): number {
@@ -12,27 +16,9 @@ export function packedLength(modulus: bigint, length: number): number {
 }
 
 export function packResidues(residues: Residues): Uint8Array {
-  const bits = bitsPerValue(residues.modulus);
   const bytes = new Uint8Array(packedLength(residues.modulus, residues.values.length));
-  if (residues.lane === 'u32' && bits === 32) {
-    const view = new DataView(bytes.buffer);
-    residues.values.forEach((value, i) => {
-      view.setUint32(4 * i, value, true);
-    });
-    return bytes;
-  }
-  const cursor = new BitCursor(bytes);
-  if (residues.lane === 'u32') {
-    for (const value of residues.values) cursor.write(value, bits);
-    return bytes;
-  }
-  for (const value of residues.values) {
-    let rest = value;
-    for (let left = bits; left > 0; left -= 32) {
-      cursor.write(Number(BigInt.asUintN(32, rest)), Math.min(32, left));
-      rest >>= 32n;
-    }
-  }
+  if (residues.lane === 'wide') packWide(residues, bytes);
+  else wordKernel().pack(residues, bytes);
   return bytes;
 }
 
@@ -41,6 +27,29 @@ export function packResidues(residues: Residues): Uint8Array {
  * `non-canonical` for a value of R or more, or a bit set behind the last value.
  */
 export function unpackResidues(bytes: Uint8Array, modulus: bigint, length: number): Residues {
+  checkPacked(bytes, modulus, length);
+  const residues = zeroResidues(modulus, length);
+  refuseAt(
+    residues.lane === 'wide' ? unpackWide(bytes, residues) : wordKernel().unpack(bytes, residues),
+  );
+  return residues;
+}
+
+/**
+ * target += the packed vector (mod R), without a vector in between.
+ * @throws ProtocolError as `unpackResidues`; `target` is then as it was.
+ */
+export function addPacked(target: Residues, bytes: Uint8Array): void {
+  const { modulus, values } = target;
+  if (target.lane === 'wide') {
+    addInPlace(target, unpackResidues(bytes, modulus, values.length));
+    return;
+  }
+  checkPacked(bytes, modulus, values.length);
+  refuseAt(wordKernel().addPacked(target, bytes));
+}
+
+function checkPacked(bytes: Uint8Array, modulus: bigint, length: number): void {
   const expected = packedLength(modulus, length);
   if (bytes.length !== expected) {
     throw new ProtocolError(
@@ -48,81 +57,41 @@ export function unpackResidues(bytes: Uint8Array, modulus: bigint, length: numbe
       `${length} values mod ${modulus} take ${expected} bytes, got ${bytes.length}`,
     );
   }
-  const residues = zeroResidues(modulus, length);
-  const bits = bitsPerValue(modulus);
-  const cursor = new BitCursor(bytes);
-  if (residues.lane === 'u32') {
-    const limit = Number(modulus);
-    for (let i = 0; i < length; i += 1) {
-      const value = cursor.read(bits);
-      if (value >= limit) throw notCanonical(i);
-      residues.values[i] = value;
-    }
-  } else {
-    for (let i = 0; i < length; i += 1) {
-      let value = 0n;
-      for (let done = 0; done < bits; done += 32) {
-        value |= BigInt(cursor.read(Math.min(32, bits - done))) << BigInt(done);
-      }
-      if (value >= modulus) throw notCanonical(i);
-      residues.values[i] = value;
-    }
-  }
-  if (!cursor.restIsZero()) {
+  const unused = 8 * expected - bitsPerValue(modulus) * length;
+  if (unused > 0 && bytes[expected - 1]! >>> (8 - unused) !== 0) {
     throw new ProtocolError('non-canonical', 'bits are set behind the last value');
   }
-  return residues;
 }
 
-/** Walks over bytes by bits, up to 32 at a time. */
-class BitCursor {
-  readonly #bytes: Uint8Array;
-  #position = 0;
-  /** Bits of the current byte that are used. */
-  #used = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  write(value: number, bits: number): void {
-    let rest = value >>> 0;
-    let left = bits;
-    while (left > 0) {
-      const taken = Math.min(8 - this.#used, left);
-      this.#bytes[this.#position]! |= (rest & ((1 << taken) - 1)) << this.#used;
-      rest >>>= taken;
-      left -= taken;
-      this.#advance(taken);
+function packWide({ modulus, values }: ResiduesWide, bytes: Uint8Array): void {
+  const bits = bitsPerValue(modulus);
+  const writer = new BitWriter(bytes);
+  for (const value of values) {
+    let rest = value;
+    for (let left = bits; left > 0; left -= 32) {
+      writer.write(Number(BigInt.asUintN(32, rest)), Math.min(32, left));
+      rest >>= 32n;
     }
   }
-
-  read(bits: number): number {
-    let value = 0;
-    let done = 0;
-    while (done < bits) {
-      const taken = Math.min(8 - this.#used, bits - done);
-      const part = (this.#bytes[this.#position]! >>> this.#used) & ((1 << taken) - 1);
-      value |= part << done;
-      done += taken;
-      this.#advance(taken);
-    }
-    return value >>> 0;
-  }
-
-  restIsZero(): boolean {
-    return this.#used === 0 || this.#bytes[this.#position]! >>> this.#used === 0;
-  }
-
-  #advance(bits: number): void {
-    this.#used += bits;
-    if (this.#used === 8) {
-      this.#used = 0;
-      this.#position += 1;
-    }
-  }
+  writer.finish();
 }
 
-function notCanonical(position: number): ProtocolError {
-  return new ProtocolError('non-canonical', `the value at position ${position} is not below R`);
+/** The position of the first value of R or more, else -1. */
+function unpackWide(bytes: Uint8Array, { modulus, values }: ResiduesWide): number {
+  const bits = bitsPerValue(modulus);
+  const reader = new BitReader(bytes);
+  for (let i = 0; i < values.length; i += 1) {
+    let value = 0n;
+    for (let done = 0; done < bits; done += 32) {
+      value |= BigInt(reader.read(Math.min(32, bits - done))) << BigInt(done);
+    }
+    if (value >= modulus) return i;
+    values[i] = value;
+  }
+  return -1;
+}
+
+function refuseAt(position: number): void {
+  if (position < 0) return;
+  throw new ProtocolError('non-canonical', `the value at position ${position} is not below R`);
 }

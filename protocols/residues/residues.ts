@@ -3,8 +3,12 @@
  * `BigUint64Array` for R up to 2^64, an array of bigint above. Every value is below R at all times.
  */
 
-import { bitLength } from '../crypto/bytes.ts';
 import { ProtocolError } from '../errors.ts';
+import { wordKernel } from './kernel/index.ts';
+import { laneOf } from './modulus.ts';
+import { takeIntegers } from './plain-integers.ts';
+
+export * from './modulus.ts';
 
 export interface Residues32 {
   readonly lane: 'u32';
@@ -29,38 +33,6 @@ export type Residues = Residues32 | Residues64 | ResiduesWide;
 
 /** Plain integers from outside: typed arrays, or arrays of number or bigint. */
 export type IntegerVector = ArrayLike<number> | ArrayLike<bigint>;
-
-export const TWO_32 = 1n << 32n;
-export const TWO_64 = 1n << 64n;
-
-/** The smallest power of two above every sum of `clients` values of at most `maximum`. */
-export function modulusForSum(maximum: bigint, clients: number): bigint {
-  if (maximum < 0n || !Number.isSafeInteger(clients) || clients < 1) {
-    throw new ProtocolError(
-      'invalid-argument',
-      `a sum has a maximum of 0 or more and at least one client, got ${maximum} and ${clients}`,
-    );
-  }
-  const bits = bitLength(maximum * BigInt(clients));
-  return 1n << BigInt(Math.max(1, bits));
-}
-
-export function laneOf(modulus: bigint): Residues['lane'] {
-  if (modulus < 2n) {
-    throw new ProtocolError('invalid-modulus', `a modulus is at least 2, got ${modulus}`);
-  }
-  if (modulus <= TWO_32) return 'u32';
-  return modulus <= TWO_64 ? 'u64' : 'wide';
-}
-
-/** Bits of the largest residue: ceil(log2 R). */
-export function bitsPerValue(modulus: bigint): number {
-  return bitLength(modulus - 1n);
-}
-
-export function isPowerOfTwo(modulus: bigint): boolean {
-  return modulus > 0n && (modulus & (modulus - 1n)) === 0n;
-}
 
 export function zeroResidues(modulus: bigint, length: number): Residues {
   if (!Number.isSafeInteger(length) || length < 0) {
@@ -95,7 +67,9 @@ export function residuesFrom(
     );
   }
   const residues = zeroResidues(modulus, length);
-  for (let i = 0; i < length; i += 1) {
+  const taken =
+    typeof maximum === 'bigint' && maximum < modulus ? takeIntegers(values, residues, maximum) : 0;
+  for (let i = taken; i < length; i += 1) {
     const bound = typeof maximum === 'bigint' ? maximum : maximum[i]!;
     const value = integerAt(values, i);
     if (value < 0n || value > bound || bound >= modulus) {
@@ -146,17 +120,19 @@ export function equalResidues(left: Residues, right: Residues): boolean {
   return true;
 }
 
-/** Whether the lane is the one of R and every value is below R, as of an object built elsewhere. */
-export function isCanonical({ lane, modulus, values }: Residues): boolean {
+/**
+ * Whether lane and array are the ones of R and every value is an integer below R, as of an object built
+ * elsewhere.
+ */
+export function isCanonical(residues: Residues): boolean {
+  const { lane, modulus, values } = residues;
   if (modulus < 2n || lane !== laneOf(modulus)) return false;
-  if ((lane === 'u32' && modulus === TWO_32) || (lane === 'u64' && modulus === TWO_64)) return true;
-  const limit = lane === 'u32' ? Number(modulus) : modulus;
-  const scanned: ArrayLike<number | bigint> = values;
-  for (let i = 0; i < scanned.length; i += 1) {
-    const value = scanned[i]!;
-    if (value < 0 || value >= limit) return false;
+  if (lane === 'wide') {
+    return values.every((value) => typeof value === 'bigint' && value >= 0n && value < modulus);
   }
-  return true;
+  const bytes = lane === 'u32' ? 4 : 8;
+  if (!ArrayBuffer.isView(values) || values.BYTES_PER_ELEMENT !== bytes) return false;
+  return wordKernel().firstNotBelow(residues) < 0;
 }
 
 /** Stores a canonical value; the caller has checked it. */

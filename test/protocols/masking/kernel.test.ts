@@ -4,7 +4,9 @@ import * as node from '../../../protocols/crypto/platform.node.ts';
 import * as web from '../../../protocols/crypto/platform.web.ts';
 import {
   applyMasks,
+  equalResidues,
   type Keystream,
+  type Mask,
   type MaskBinding,
   maskKeystream,
   SecretBytes,
@@ -111,6 +113,72 @@ it('gives the same mask on Node and on the web', () => {
   );
 });
 
+it('takes any number of masks, made one at a time', () => {
+  const made = 150;
+  for (const modulus of moduli) {
+    const stream = (peer: number) =>
+      node.aesCtrKeystream(sha256(utf8(`peer ${peer}`)), new Uint8Array(16));
+    const together = zeroResidues(modulus, 40);
+    applyMasks(together, masks(modulus));
+    const oneByOne = zeroResidues(modulus, 40);
+    for (const mask of masks(modulus)) applyMasks(oneByOne, [mask]);
+    expect(toBigInts(together)).toEqual(toBigInts(oneByOne));
+    expect(new Set(toBigInts(together)).size).toBeGreaterThan(1);
+
+    function* masks(within: bigint): Generator<Mask> {
+      for (let peer = 0; peer < made; peer += 1) {
+        // Making a mask may itself need arithmetic.
+        const other = zeroResidues(within, 40);
+        applyMasks(other, [{ keystream: stream(peer), sign: 1 }]);
+        yield { keystream: stream(peer + made), sign: peer % 3 === 0 ? 1 : -1 };
+      }
+    }
+  }
+});
+
+it('lets a keystream do arithmetic of its own while it is read', () => {
+  for (const modulus of moduli) {
+    const target = zeroResidues(modulus, 20_000);
+    const stream = node.aesCtrKeystream(new Uint8Array(16), new Uint8Array(16));
+    const keystream: Keystream = {
+      read(byteLength) {
+        const other = maskOf(modulus, 100, 'within');
+        expect(other).toEqual(within);
+        return stream.read(byteLength);
+      },
+    };
+    const within = maskOf(modulus, 100, 'within');
+    applyMasks(target, [{ keystream, sign: 1 }]);
+    const plain = zeroResidues(modulus, 20_000);
+    const again = node.aesCtrKeystream(new Uint8Array(16), new Uint8Array(16));
+    applyMasks(plain, [{ keystream: again, sign: 1 }]);
+    expect(equalResidues(target, plain)).toBe(true);
+  }
+});
+
+it('reads values beyond 64 bits as whole words, without those that would favour a residue', () => {
+  const modulus = 2n ** 64n + 13n;
+  const words = BigUint64Array.of(5n, 1n, 13n, 1n, 12n, 3n, 7n, 2n ** 64n - 2n);
+  const target = zeroResidues(modulus, 3);
+  // Of the second word one bit is taken: 2^64 + 5, 2^64 + 13 (refused), 2^64 + 12, 7.
+  applyMasks(target, [{ keystream: fixedStream(words), sign: 1 }]);
+  expect(toBigInts(target)).toEqual([2n ** 64n + 5n, 2n ** 64n + 12n, 7n]);
+});
+
+it('masks values that are longer than one read of a keystream', () => {
+  const modulus = 1n << 530_000n;
+  const target = zeroResidues(modulus, 2);
+  const mask = (sign: 1 | -1) => ({
+    keystream: node.aesCtrKeystream(new Uint8Array(16), new Uint8Array(16)),
+    sign,
+  });
+  applyMasks(target, [mask(1)]);
+  const [first, second] = toBigInts(target);
+  expect(first === second || first === 0n || first! >= modulus).toBe(false);
+  applyMasks(target, [mask(-1)]);
+  expect(toBigInts(target)).toEqual([0n, 0n]);
+});
+
 describe('the key of a mask', () => {
   const first = (changes: Partial<MaskBinding> = {}, from = secret()) =>
     toHex(maskKeystream(from, { ...binding, ...changes }).read(32));
@@ -140,7 +208,7 @@ describe('the key of a mask', () => {
   });
 });
 
-function fixedStream(words: Uint32Array): Keystream {
+function fixedStream(words: Uint32Array | BigUint64Array): Keystream {
   let offset = 0;
   return {
     read(byteLength) {
