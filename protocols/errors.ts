@@ -52,6 +52,8 @@ export type ProtocolErrorCode =
   | 'replayed-message'
   | 'wrong-channel'
   | 'malformed-message'
+  | 'insecure-parameters'
+  | 'infeasible-parameters'
   | 'not-finite'
   | 'modulus-too-small'
   | 'invalid-quantization';
