@@ -1,6 +1,6 @@
 /** @file What executors tell about their progress, to whoever listens to an invocation. */
 
-export type ProgressStep = IntrinsicStep | ClientsStep | ProtocolStep;
+export type ProgressStep = IntrinsicStep | ClientsStep | ProtocolStep | SecureSumStep;
 
 /** An intrinsic on placed values began. */
 export interface IntrinsicStep {
@@ -25,6 +25,24 @@ export interface ProtocolStep {
   /** Parties that are done. */
   readonly done: number;
   readonly total: number;
+}
+
+/** A secure sum is made: whose values are in it, and who was lost on the way. */
+export interface SecureSumStep {
+  readonly kind: 'secure-sum';
+  /** Name of the protocol. */
+  readonly protocol: string;
+  /** Names of the clients whose values are in the sum. */
+  readonly clients: readonly string[];
+  readonly lost: readonly {
+    readonly client: string;
+    readonly stage: string;
+    readonly reason: 'failed' | 'timeout' | 'refused';
+  }[];
+  /** Clients that broke the protocol in a way that can be proven, and how. */
+  readonly blamed: readonly { readonly client: string; readonly code: string }[];
+  /** Bytes between the server and all clients, where the protocol counts them. */
+  readonly traffic?: { readonly toClients: number; readonly toServer: number };
 }
 
 export type ProgressListener = (step: ProgressStep) => void;

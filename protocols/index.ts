@@ -218,6 +218,8 @@ export {
 export * from './residues/arithmetic.ts';
 export * from './residues/bit-packing.ts';
 export * from './residues/residues.ts';
+export * from './roster/identity-roster.ts';
+export * from './secagg/index.ts';
 export * from './shamir/index.ts';
 export { ByteReader } from './wire/byte-reader.ts';
 export { ByteWriter } from './wire/byte-writer.ts';

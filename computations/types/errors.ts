@@ -208,6 +208,8 @@ export class ProtocolAbortError extends FedloomError<ProtocolAbortErrorCode> {
   readonly reason: string;
   /** Who caused it, e.g. `client 3`, if that is known. */
   readonly offender: string | undefined;
+  /** Clients that were lost before it stopped, where the protocol can go on without some. */
+  readonly missing: readonly string[];
 
   constructor(
     code: ProtocolAbortErrorCode,
@@ -216,12 +218,14 @@ export class ProtocolAbortError extends FedloomError<ProtocolAbortErrorCode> {
       readonly stage: string;
       readonly reason: string;
       readonly offender?: string | undefined;
+      readonly missing?: readonly string[];
     },
   ) {
     super(code, message, options);
     this.stage = options.stage;
     this.reason = options.reason;
     this.offender = options.offender;
+    this.missing = options.missing ?? [];
   }
 }
 

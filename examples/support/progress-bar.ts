@@ -51,5 +51,7 @@ function describe(event: ProgressEvent): string {
       return `${step.work}: ${step.done} of ${step.total} clients`;
     case 'protocol':
       return `${step.stage}: ${step.done} of ${step.total}`;
+    case 'secure-sum':
+      return `sum of ${step.clients.length} clients`;
   }
 }

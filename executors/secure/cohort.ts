@@ -14,6 +14,13 @@ import type { ExecutorValue, RequestOptions } from '../executor.ts';
 import { Interruption } from '../interruption.ts';
 import type { LostInput, Participant } from './protocol.ts';
 
+/** Whoever takes part in a stage. */
+export interface Reachable<P> {
+  readonly name: string;
+  /** The same party, with what comes along with each request to it. */
+  within(options: RequestOptions): P;
+}
+
 /** Long enough for a slow client with a large vector, short enough to notice that one is gone. */
 export const DEFAULT_TIMEOUT_MS = 60_000;
 
@@ -95,10 +102,10 @@ export interface Survivors<T> {
  * @param discard frees the result of a client that answers after its time was up.
  * @throws the reason of the request's signal, and nothing else.
  */
-export async function atSurvivors<T>(
-  parties: readonly Participant[],
+export async function atSurvivors<P extends Reachable<P>, T>(
+  parties: readonly P[],
   options: StageOptions,
-  work: (party: Participant, index: number) => Promise<T>,
+  work: (party: P, index: number) => Promise<T>,
   discard: (result: T) => void = () => {},
 ): Promise<Survivors<T>> {
   const { outcomes, attempts } = await settle(parties, options, work);
@@ -110,7 +117,7 @@ export async function atSurvivors<T>(
   const results = outcomes.map((outcome, index) => {
     if (outcome.status === 'fulfilled') return outcome.value;
     (attempts[index] as Promise<T>).then(discard, () => {});
-    const client = (parties[index] as Participant).name;
+    const client = (parties[index] as P).name;
     lost.push({
       client,
       stage: options.stage,
@@ -154,10 +161,10 @@ function lossReason(cause: unknown): Lost['reason'] {
 }
 
 /** Starts a stage at every party and waits until each has answered, failed or run out of time. */
-async function settle<T>(
-  parties: readonly Participant[],
+async function settle<P extends Reachable<P>, T>(
+  parties: readonly P[],
   { stage, timeoutMs, request = {} }: StageOptions,
-  work: (party: Participant, index: number) => Promise<T>,
+  work: (party: P, index: number) => Promise<T>,
 ): Promise<{
   readonly outcomes: readonly PromiseSettledResult<T>[];
   readonly attempts: readonly Promise<T>[];

@@ -21,6 +21,11 @@ export {
 } from './cohort.ts';
 export { bytesOf, defineOperator, type OperatorDefinition } from './define-operator.ts';
 export { decoded } from './faults.ts';
+export {
+  type IdentityProvider,
+  type SimulatedIdentities,
+  simulatedIdentities,
+} from './identities.ts';
 export { inputVectors } from './input-vectors.ts';
 export { type MaskingOptions, masking, maskingProtocol } from './masking.ts';
 export { type PaillierOptions, paillier, paillierProtocol } from './paillier.ts';
@@ -48,6 +53,23 @@ export {
   quantizationPolicy,
 } from './quantization/options.ts';
 export { encodeSetup, type RoundSetup, roundSetupCodec } from './round-setup.ts';
+export {
+  type Blamed,
+  type SecAggPeer,
+  SecAggRound,
+  type SecAggRoundOptions,
+  type SecAggRoundResult,
+  type Traffic,
+} from './secagg/round.ts';
+export {
+  type SecAggOptions,
+  type SecAggPlusOptions,
+  secAgg,
+  secAggPlus,
+  secAggPlusProtocol,
+  secAggProtocol,
+} from './secagg/secagg.ts';
+export type { UnmaskingPool } from './secagg/unmasking.ts';
 export {
   type ProtocolAssignment,
   type SecureAggregation,

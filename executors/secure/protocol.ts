@@ -112,4 +112,10 @@ export interface SecureSum {
   readonly sums: readonly (ArrayLike<number> | ArrayLike<bigint>)[];
   /** Names of the clients whose values are in the sum. */
   readonly clients: readonly string[];
+  /** Who was lost on the way, if the protocol can go on without some. */
+  readonly lost?: readonly Lost[];
+  /** Who broke the protocol, where that can be told, and how. */
+  readonly blamed?: readonly { readonly client: string; readonly code: string }[];
+  /** Bytes between the server and all clients. */
+  readonly traffic?: { readonly toClients: number; readonly toServer: number };
 }

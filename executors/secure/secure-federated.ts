@@ -223,15 +223,24 @@ export class SecureFederatedExecutor implements Executor {
   }
 
   /** One sum by a protocol, in a session of its own. */
-  #run(
+  async #run(
     protocol: SecureAggregationProtocol,
     task: Omit<SecureSumTask, 'session'>,
   ): Promise<SecureSum> {
     const session = crypto.getRandomValues(new Uint8Array(32));
     this.#requireOpen();
-    return this.#session(protocol)
+    const sum = await this.#session(protocol)
       .sum({ ...task, session })
       .finally(() => this.#requireOpen());
+    task.options?.onProgress?.({
+      kind: 'secure-sum',
+      protocol: protocol.name,
+      clients: sum.clients,
+      lost: (sum.lost ?? []).map(({ client, stage, reason }) => ({ client, stage, reason })),
+      blamed: sum.blamed ?? [],
+      ...(sum.traffic !== undefined && { traffic: sum.traffic }),
+    });
+    return sum;
   }
 
   #result(

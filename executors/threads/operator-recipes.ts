@@ -7,6 +7,8 @@ import type { Operator, OperatorRecipe } from '../leaf/operator.ts';
 import { maskingOperators } from '../secure/masking-operators.ts';
 import { paillierOperators } from '../secure/paillier-operators.ts';
 import { perturbationOperators } from '../secure/perturbations-operators.ts';
+import { quantizationOperators } from '../secure/quantization/operators.ts';
+import { secAggOperatorsOfRecipe } from '../secure/secagg/operators.ts';
 
 /**
  * The operators of all recipes.
@@ -28,4 +30,8 @@ const FAMILIES: {
   paillier: (options) => paillierOperators(options as Parameters<typeof paillierOperators>[0]),
   perturbations: (options) =>
     perturbationOperators(options as Parameters<typeof perturbationOperators>[0]),
+  quantization: (options) =>
+    quantizationOperators(options as Parameters<typeof quantizationOperators>[0]),
+  secagg: (options) =>
+    secAggOperatorsOfRecipe(options as Parameters<typeof secAggOperatorsOfRecipe>[0]),
 };

@@ -29,7 +29,8 @@ export interface MaskBinding {
   readonly context: Uint8Array;
 }
 
-export function maskKeystream(pairSecret: SecretBytes, binding: MaskBinding): Keystream {
+/** The seed of one mask: 32 bytes from the secret of those who share it, and what it is bound to. */
+export function maskSeed(secret: SecretBytes, binding: MaskBinding): SecretBytes {
   const bound = new ByteWriter()
     .bytes(binding.session)
     .uint32(binding.round)
@@ -39,9 +40,18 @@ export function maskKeystream(pairSecret: SecretBytes, binding: MaskBinding): Ke
     .bytes(binding.transcript)
     .bytes(binding.context)
     .finish();
-  const seed = hkdfSha256(pairSecret, { salt: SALT, info: sha256(bound), length: 32 });
+  return hkdfSha256(secret, { salt: SALT, info: sha256(bound), length: 32 });
+}
+
+/** The keystream of a seed: half of it is the key, half the initial counter. */
+export function seedKeystream(seed: SecretBytes): Keystream {
   const bytes = seed.reveal();
-  const keystream = aesCtrKeystream(bytes.subarray(0, 16), bytes.subarray(16, 32));
+  return aesCtrKeystream(bytes.subarray(0, 16), bytes.subarray(16, 32));
+}
+
+export function maskKeystream(pairSecret: SecretBytes, binding: MaskBinding): Keystream {
+  const seed = maskSeed(pairSecret, binding);
+  const keystream = seedKeystream(seed);
   seed.erase();
   return keystream;
 }

@@ -19,6 +19,7 @@ import {
 } from './messages.ts';
 import { type MaskingParameters, problemOfParameters } from './parameters.ts';
 import { isCanonicalKey } from './roster.ts';
+import { excessOf } from './sum-range.ts';
 
 export interface MaskingServerSetup {
   /** The same bytes that the clients were given. */
@@ -158,28 +159,6 @@ export function missingClients(
       'run a new session without them, or use a protocol that survives dropouts',
     missing[0],
   );
-}
-
-/** Where a sum exceeds what values within their bounds can reach, if anywhere. */
-function excessOf(
-  { clients, vectors }: MaskingParameters,
-  sums: readonly Residues[],
-): string | undefined {
-  for (const [i, vector] of vectors.entries()) {
-    if (vector.kind !== 'sum') continue;
-    const { maximum } = vector;
-    const { lane, values } = sums[i]!;
-    // The reach is below R, so it is exact as a number where the values are numbers.
-    const reach = (bound: bigint): bigint | number =>
-      lane === 'u32' ? Number(bound * BigInt(clients)) : bound * BigInt(clients);
-    const reaches = typeof maximum === 'bigint' ? reach(maximum) : maximum.map(reach);
-    const scanned: ArrayLike<number | bigint> = values;
-    for (let k = 0; k < scanned.length; k += 1) {
-      const limit = typeof reaches === 'object' ? reaches[k]! : reaches;
-      if (scanned[k]! > limit) return `the sum at position ${k} of vector "${vector.id}"`;
-    }
-  }
-  return undefined;
 }
 
 /** Who has not yet sent what the server waits for now. */

@@ -1,4 +1,4 @@
-import { masking, paillier, perturbations } from 'fedloom';
+import { masking, paillier, perturbations, secAgg, secAggPlus } from 'fedloom';
 import { describeSecureProtocol } from './secure-protocol.ts';
 
 // A modulus that can be factored keeps the suite quick; the real sizes run in the slow suite.
@@ -22,3 +22,15 @@ describeSecureProtocol(
   () => paillier({ ...quick, keyHolder: 'key_holder' }),
   { threads: 2, runs: 3 },
 );
+describeSecureProtocol('secAgg', () => secAgg({ minimumClients: 1 }), { dropouts: true });
+describeSecureProtocol('secAggPlus', () => secAggPlus({ minimumClients: 1 }), { dropouts: true });
+describeSecureProtocol(
+  'secAgg, semi-honest',
+  () => secAgg({ minimumClients: 1, model: 'semi-honest' }),
+  { dropouts: true },
+);
+describeSecureProtocol('secAgg on threads', () => secAgg({ minimumClients: 1 }), {
+  threads: 2,
+  runs: 3,
+  dropouts: true,
+});

@@ -25,15 +25,22 @@ import {
 } from 'fedloom';
 import { afterAll, describe, expect, test } from 'vitest';
 
+export interface SecureProtocolSuiteOptions {
+  /** How many random cases each property gets. */
+  readonly runs?: number;
+  /** Runs clients and roles on so many worker threads. */
+  readonly threads?: number;
+  /** The protocol goes on without a client that is lost, or refuses its own value. */
+  readonly dropouts?: boolean;
+}
+
 /**
  * @param create the aggregation with clients that accept any cohort, one of themselves alone included.
- * @param options.runs how many random cases each property gets.
- * @param options.threads runs clients and roles on so many worker threads.
  */
 export function describeSecureProtocol(
   name: string,
   create: () => SecureAggregation,
-  { runs = 8, threads }: { readonly runs?: number; readonly threads?: number } = {},
+  { runs = 8, threads, dropouts = false }: SecureProtocolSuiteOptions = {},
 ): void {
   describe(`secure aggregation: ${name}`, () => {
     const context = new ExecutionContext(
@@ -154,7 +161,7 @@ export function describeSecureProtocol(
       );
     });
 
-    test.each([
+    test.skipIf(dropouts).each([
       ['a negative value', [[1, -1]]],
       ['a value over the maximum', [[1, 11]]],
     ])('%s fails at its client, without being shown', async (_what, bad) => {
@@ -183,6 +190,32 @@ export function describeSecureProtocol(
           )
         ).toArray(),
       ).toEqual([4, 6]);
+    });
+
+    test.runIf(dropouts).each([
+      ['a negative value', [[1, -1]]],
+      ['a value over the maximum', [[1, 11]]],
+    ])('%s costs its client its place in the sum, and is not shown', async (_what, bad) => {
+      const sum = federatedComputation([atClients(int32(2))], (x) => federatedSecureSum(x, 10));
+      const good = [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ];
+      const steps: unknown[] = [];
+      const stop = context.on('progress', (event) => {
+        if (event.stage === 'run') steps.push(event.step);
+      });
+      const result = await run(() => sum([[1, 2], ...bad, ...good]));
+      stop();
+      expect(result.toArray()).toEqual([10, 14]);
+      expect(steps).toContainEqual(
+        expect.objectContaining({
+          kind: 'secure-sum',
+          clients: ['clients/0', 'clients/2', 'clients/3', 'clients/4'],
+          lost: [expect.objectContaining({ client: 'clients/1', reason: 'refused' })],
+        }),
+      );
     });
 
     test('a sum that does not fit its dtype is an error, never a wrap', async () => {

@@ -1,0 +1,70 @@
+/**
+ * @file Where the participants of a protocol have their identities from: a roster that everyone
+ * holds, and for each client the key with which it signs.
+ */
+
+import { ed25519PublicKey, hkdfSha256, randomBytes } from '#crypto';
+import { utf8 } from '../../protocols/crypto/bytes.ts';
+import type { SecretBytes } from '../../protocols/crypto/secret.ts';
+import {
+  createIdentityRoster,
+  type IdentityRoster,
+} from '../../protocols/roster/identity-roster.ts';
+
+export interface IdentityProvider {
+  /** The roster by which a client checks signatures; never from the server. */
+  roster(clients: readonly string[]): IdentityRoster;
+  /** The Ed25519 seed of a client, where it is at hand: at that client, or in a simulation. */
+  signer(client: string): SecretBytes | undefined;
+}
+
+/**
+ * Identities for a simulation, where one process plays everyone: keys are derived from a seed, and
+ * the roster is whoever takes part. They protect nothing outside of it.
+ * @param seed 32 bytes; another thread that plays the same clients needs the same.
+ */
+export function simulatedIdentities(seed: Uint8Array = randomBytes(32)): SimulatedIdentities {
+  return new SimulatedIdentities(seed);
+}
+
+export class SimulatedIdentities implements IdentityProvider {
+  readonly seed: Uint8Array;
+  readonly #signers = new Map<string, { secretKey: SecretBytes; publicKey: Uint8Array }>();
+  #latest: { readonly clients: readonly string[]; readonly roster: IdentityRoster } | undefined;
+
+  constructor(seed: Uint8Array) {
+    this.seed = seed;
+  }
+
+  roster(clients: readonly string[]): IdentityRoster {
+    const latest = this.#latest;
+    if (
+      latest?.clients.length === clients.length &&
+      clients.every((client, i) => client === latest.clients[i])
+    ) {
+      return latest.roster;
+    }
+    const members = clients.map((client) => ({
+      client,
+      publicKey: this.#signer(client).publicKey,
+    }));
+    const roster = createIdentityRoster(members);
+    this.#latest = { clients: [...clients], roster };
+    return roster;
+  }
+
+  signer(client: string): SecretBytes {
+    return this.#signer(client).secretKey;
+  }
+
+  #signer(client: string): { secretKey: SecretBytes; publicKey: Uint8Array } {
+    let pair = this.#signers.get(client);
+    if (pair === undefined) {
+      const info = utf8(`fedloom simulated identity v1 ${client}`);
+      const secretKey = hkdfSha256(this.seed, { info, length: 32 });
+      pair = { secretKey, publicKey: ed25519PublicKey(secretKey) };
+      this.#signers.set(client, pair);
+    }
+    return pair;
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * @file What a client does in secure aggregation with dropouts: one operator a step. Each takes the
+ * client's state, which serves one step, and an encoded message, and gives the next state and the
+ * encoded answer. The identity, the roster and the policy are the client's own.
+ */
+
+import { type IntegerDType, isIntegerDType } from '../../../computations/types/index.ts';
+import {
+  abandonClient,
+  advertisementCodec,
+  announcementCodec,
+  chooseClientNeighbours,
+  commitmentCodec,
+  confirmationCodec,
+  confirmationsCodec,
+  confirmSurvivors,
+  dealtSharesCodec,
+  type Fault,
+  type MaskedVector,
+  type MessageCodec,
+  maskClientVectors,
+  maskedVectorsCodec,
+  memoryLedger,
+  neighbourChoiceCodec,
+  neighbourhoodCodec,
+  type Rng,
+  revealedSharesCodec,
+  type SecAggAgreement,
+  type SecAggClientConfig,
+  type SecAggClientState,
+  type SecAggPolicy,
+  type SessionLedger,
+  shareClientSecrets,
+  sharedSecretsCodec,
+  startSecAggClient,
+  survivorSetCodec,
+  unmaskConfirmed,
+  unmaskSurvivors,
+} from '../../../protocols/index.ts';
+import { opaqueKind } from '../../leaf/opaque.ts';
+import {
+  type Operator,
+  type OperatorEnvironment,
+  type OperatorValue,
+  operatorStruct,
+} from '../../leaf/operator.ts';
+import { bytesOf, defineOperator } from '../define-operator.ts';
+import { decoded, requireNoFault } from '../faults.ts';
+import { type IdentityProvider, SimulatedIdentities } from '../identities.ts';
+import { inputVectors } from '../input-vectors.ts';
+import { bytesValue } from '../participant.ts';
+import type { SecureTerm } from '../protocol.ts';
+
+/** What a client keeps from step to step. */
+export const secAggState = opaqueKind<ClientState>('secagg_state', { linear: true });
+
+interface ClientState {
+  readonly protocol: SecAggClientState;
+  readonly agreement: SecAggAgreement;
+}
+
+export interface SecAggOperatorOptions {
+  readonly policy: Partial<SecAggPolicy>;
+  /** Whose identity and roster; `undefined` where nobody signs. */
+  readonly identities: IdentityProvider | undefined;
+  /** What was done in which session. */
+  readonly ledger?: SessionLedger;
+}
+
+/** The same as data, for another thread of a simulation. */
+export interface SecAggOperatorRecipe {
+  readonly policy: Partial<SecAggPolicy>;
+  readonly simulatedIdentities: Uint8Array | undefined;
+}
+
+export function secAggOperatorsOfRecipe(recipe: SecAggOperatorRecipe): readonly Operator[] {
+  const { policy, simulatedIdentities: seed } = recipe;
+  const identities = seed === undefined ? undefined : new SimulatedIdentities(seed);
+  return secAggOperators({ policy, identities });
+}
+
+/** The operators of a client, under its own policy. */
+export function secAggOperators(options: SecAggOperatorOptions): readonly Operator[] {
+  const ledger = options.ledger ?? memoryLedger();
+  return [
+    defineOperator({
+      uri: 'secagg_advertise',
+      signature: '(uint8[?] -> <secagg_state,uint8[?]>)',
+      purity: 'random',
+      run: ([bytes], { random }) => {
+        const announcement = decoded(announcementCodec.decode(bytesOf(bytes)));
+        const { agreement, client } = announcement;
+        const config = configOf(options, agreement, client, ledger);
+        const step = requireNoFault(
+          startSecAggClient(announcement, config, { rng: random as Rng }),
+        );
+        const message = bytesValue(advertisementCodec.encode(step.message));
+        return operatorStruct(wrap(step.state, agreement), message);
+      },
+    }),
+    stepOperator('secagg_choose_neighbours', commitmentCodec, neighbourChoiceCodec, (step) =>
+      chooseClientNeighbours(step.state as never, step.message, step),
+    ),
+    stepOperator('secagg_share_keys', neighbourhoodCodec, sharedSecretsCodec, (step) =>
+      shareClientSecrets(step.state as never, step.message, step),
+    ),
+    stepOperator(
+      'secagg_mask_vectors',
+      dealtSharesCodec,
+      maskedVectorsCodec,
+      ({ state, message, agreement, value }) => {
+        const terms = termsFor(value, agreement.vectors);
+        return maskClientVectors(state as never, message, { vectors: inputVectors(value, terms) });
+      },
+      ',V',
+    ),
+    stepOperator('secagg_confirm_survivors', survivorSetCodec, confirmationCodec, (step) =>
+      confirmSurvivors(step.state as never, step.message),
+    ),
+    lastOperator('secagg_unmask_confirmed', confirmationsCodec, (state, message) =>
+      unmaskConfirmed(state as never, message),
+    ),
+    lastOperator('secagg_unmask_survivors', survivorSetCodec, (state, message) =>
+      unmaskSurvivors(state as never, message),
+    ),
+  ];
+}
+
+interface Step<M> {
+  readonly state: SecAggClientState;
+  readonly agreement: SecAggAgreement;
+  readonly message: M;
+  readonly value: OperatorValue | undefined;
+  readonly rng: Rng;
+}
+
+function stepOperator<In extends object, Out>(
+  uri: string,
+  takes: MessageCodec<In>,
+  gives: MessageCodec<Out>,
+  run: (
+    step: Step<In>,
+  ) =>
+    | { readonly kind: 'continue'; readonly state: SecAggClientState; readonly message: Out }
+    | Fault,
+  more = '',
+): Operator {
+  return defineOperator({
+    uri,
+    signature: `(<secagg_state,uint8[?]${more}> -> <secagg_state,uint8[?]>)`,
+    purity: 'linear',
+    run: ([kept, bytes, value], { random }: OperatorEnvironment) => {
+      const { protocol: state, agreement } = secAggState.unwrap(kept);
+      try {
+        const message = decoded<In>(takes.decode(bytesOf(bytes)));
+        const step = requireNoFault(
+          run({ state, agreement, message, value, rng: random as Rng }),
+        ) as { readonly state: SecAggClientState; readonly message: Out };
+        return operatorStruct(wrap(step.state, agreement), bytesValue(gives.encode(step.message)));
+      } finally {
+        abandonClient(state);
+      }
+    },
+  });
+}
+
+function lastOperator<In extends object>(
+  uri: string,
+  takes: MessageCodec<In>,
+  run: (state: SecAggClientState, message: In) => ReturnType<typeof unmaskSurvivors>,
+): Operator {
+  return defineOperator({
+    uri,
+    signature: '(<secagg_state,uint8[?]> -> uint8[?])',
+    purity: 'linear',
+    run: ([kept, bytes]) => {
+      const { protocol: state } = secAggState.unwrap(kept);
+      try {
+        const step = requireNoFault(run(state, decoded<In>(takes.decode(bytesOf(bytes)))));
+        return bytesValue(revealedSharesCodec.encode(step.message));
+      } finally {
+        abandonClient(state);
+      }
+    },
+  });
+}
+
+function wrap(protocol: SecAggClientState, agreement: SecAggAgreement): OperatorValue {
+  return secAggState.wrap({ protocol, agreement }, () => abandonClient(protocol));
+}
+
+function configOf(
+  { policy, identities }: SecAggOperatorOptions,
+  agreement: SecAggAgreement,
+  client: number,
+  ledger: SessionLedger,
+): SecAggClientConfig {
+  if (identities === undefined) return { policy, ledger };
+  const names = clientNames(agreement.cohort.size);
+  const name = names[agreement.cohort.places()[client] ?? -1];
+  const signingKey = name === undefined ? undefined : identities.signer(name);
+  return {
+    policy,
+    ledger,
+    roster: identities.roster(names),
+    name: name ?? 'nobody',
+    ...(signingKey === undefined ? {} : { signingKey }),
+  };
+}
+
+/** How the clients of a stack are called, in its order. */
+export function clientNames(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `clients/${i}`);
+}
+
+/** What the agreement says about the tensors of a value, each as a term of its own dtype. */
+function termsFor(
+  value: OperatorValue | undefined,
+  vectors: readonly MaskedVector[],
+): readonly SecureTerm[] {
+  const dtypes = value === undefined ? [] : dtypesOf(value);
+  return vectors.map((vector, i) => ({
+    kind: vector.kind,
+    dtype: dtypes[i] ?? 'int32',
+    length: vector.length,
+    bound: vector.kind === 'sum' ? (vector.maximum as bigint) : vector.modulus,
+  }));
+}
+
+function dtypesOf(value: OperatorValue): IntegerDType[] {
+  if (value.kind === 'struct') return value.elements.flatMap(dtypesOf);
+  return value.kind === 'tensor' && isIntegerDType(value.dtype) ? [value.dtype] : [];
+}

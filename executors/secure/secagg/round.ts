@@ -1,0 +1,297 @@
+/**
+ * @file Drives one round of secure aggregation: asks every client that is left, stage by stage, waits
+ * as long as it may, and goes on without those that did not answer. It knows clients only as
+ * something that answers bytes with bytes, so any transport carries it.
+ */
+
+import { ProtocolAbortError } from '../../../computations/types/index.ts';
+import {
+  advanceSecAggServer,
+  advertisementCodec,
+  announcementCodec,
+  type ClientMessage,
+  commitmentCodec,
+  confirmationCodec,
+  confirmationsCodec,
+  dealtSharesCodec,
+  type MessageCodec,
+  maskedVectorsCodec,
+  neighbourChoiceCodec,
+  neighbourhoodCodec,
+  type Residues,
+  type Rng,
+  receiveAtSecAggServer,
+  reconstructMasks,
+  revealedSharesCodec,
+  type SecAggReport,
+  type SecAggServerAdvanced,
+  type SecAggServerFault,
+  type SecAggServerSetup,
+  type SecAggServerStage,
+  type SecAggServerState,
+  type ServerMessage,
+  sharedSecretsCodec,
+  startSecAggServer,
+  survivorSetCodec,
+} from '../../../protocols/index.ts';
+import type { RequestOptions } from '../../executor.ts';
+import { atSurvivors, type Lost, type Reachable } from '../cohort.ts';
+import { decoded, faultError, requireNoFault } from '../faults.ts';
+import { removeMasksHere, type UnmaskingPool } from './unmasking.ts';
+
+/** A client as the round sees it. */
+export interface SecAggPeer extends Reachable<SecAggPeer> {
+  /** Its answer to a message of the server. */
+  answer(stage: SecAggServerStage, message: Uint8Array): Promise<Uint8Array>;
+  /** The round goes on without it, or is over: what it keeps for the round can go. */
+  leave(): void;
+}
+
+export interface SecAggRoundOptions {
+  /** How long each stage waits for its slowest client. */
+  readonly timeoutMs: number;
+  readonly request?: RequestOptions;
+  /** Expands masks elsewhere than here. */
+  readonly unmasking?: UnmaskingPool;
+  readonly rng?: Rng;
+  /** Clients known to be lost before the round begins, by number. */
+  readonly lostBefore?: ReadonlyMap<number, Lost>;
+}
+
+export interface SecAggRoundResult {
+  /** In the order of the agreement. */
+  readonly sums: readonly Residues[];
+  /** Names of the clients whose vectors are in the sums. */
+  readonly clients: readonly string[];
+  readonly lost: readonly Lost[];
+  readonly blamed: readonly Blamed[];
+  readonly traffic: Traffic;
+}
+
+/** A client that dealt or gave a wrong share. */
+export interface Blamed {
+  readonly client: string;
+  readonly code: SecAggReport['blamed'][number]['code'];
+}
+
+/** Bytes between the server and all clients. */
+export interface Traffic {
+  readonly toClients: number;
+  readonly toServer: number;
+}
+
+/**
+ * One round. Each method is one of the stages that users of Flower's workflow know; they are to be
+ * called in order, once, or `run` calls them all.
+ */
+export class SecAggRound {
+  readonly #peers: readonly SecAggPeer[];
+  readonly #options: SecAggRoundOptions;
+  readonly #lost = new Map<number, Lost>();
+  #turn: SecAggServerAdvanced | undefined;
+  #state: SecAggServerState;
+  #toClients = 0;
+  #toServer = 0;
+  #over = false;
+
+  /**
+   * @param peers in the order of the cohort.
+   * @throws ProtocolError `invalid-argument`
+   */
+  constructor(peers: readonly SecAggPeer[], setup: SecAggServerSetup, options: SecAggRoundOptions) {
+    this.#peers = peers;
+    this.#options = options;
+    this.#turn = startSecAggServer(setup);
+    this.#state = this.#turn.state;
+    for (const [client, loss] of options.lostBefore ?? []) this.#lost.set(client, loss);
+  }
+
+  /** Names of the clients that are left. */
+  get clients(): readonly string[] {
+    return this.#peers.flatMap(({ name }, i) => (this.#lost.has(i) ? [] : [name]));
+  }
+
+  get lost(): readonly Lost[] {
+    return [...this.#lost.values()];
+  }
+
+  /** Announces the round and collects keys. */
+  async setup(): Promise<void> {
+    await this.#ask('advertise');
+    if (this.#turn?.stage === 'choose-neighbours') await this.#ask('choose-neighbours');
+  }
+
+  /** Passes keys on and collects the clients' sealed shares. */
+  async shareKeys(): Promise<void> {
+    await this.#ask('share-keys');
+  }
+
+  /** Passes shares on and collects masked vectors, which are added as they come. */
+  async collectMaskedVectors(): Promise<void> {
+    await this.#ask('mask-vectors');
+  }
+
+  /** Lets the clients confirm who survived, collects shares, and takes the masks off. */
+  async unmask(): Promise<SecAggRoundResult> {
+    if (this.#turn?.stage === 'confirm-survivors') await this.#ask('confirm-survivors');
+    await this.#ask('unmask');
+    const masks = this.#step(() => reconstructMasks(this.#state));
+    const { unmasking, request } = this.#options;
+    const finished = this.#required(
+      await (unmasking === undefined
+        ? removeMasksHere(masks, request)
+        : unmasking.removeMasks(masks, request)),
+    );
+    this.#end();
+    return {
+      sums: finished.sums,
+      clients: finished.report.clients.map((client) => this.#name(client)),
+      lost: this.lost,
+      blamed: finished.report.blamed.map(({ client, code }) => ({
+        client: this.#name(client),
+        code,
+      })),
+      traffic: { toClients: this.#toClients, toServer: this.#toServer },
+    };
+  }
+
+  async run(): Promise<SecAggRoundResult> {
+    try {
+      await this.setup();
+      await this.shareKeys();
+      await this.collectMaskedVectors();
+      return await this.unmask();
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** Ends the round, wherever it is; every client forgets it. */
+  close(): void {
+    this.#end();
+  }
+
+  async #ask(stage: SecAggServerStage): Promise<void> {
+    const turn = this.#turn;
+    if (turn?.stage !== stage || this.#over) {
+      throw new TypeError(
+        `The round is ${this.#over ? 'over' : `at '${turn?.stage}'`}; '${stage}' is not its next stage.`,
+      );
+    }
+    const { timeoutMs, request } = this.#options;
+    const asked = [...turn.messages.keys()].filter((client) => !this.#lost.has(client));
+    const peers = asked.map((client) => this.#peers[client] as SecAggPeer);
+    try {
+      const { lost } = await atSurvivors(peers, { stage, timeoutMs, request }, async (peer, i) => {
+        const client = asked[i] as number;
+        const message = encodeForClient(turn.messages.get(client) as ServerMessage);
+        this.#toClients += message.length;
+        this.#take(client, stage, await peer.answer(stage, message));
+      });
+      for (const loss of lost) {
+        const place = peers.findIndex(({ name }) => name === loss.client);
+        this.#lost.set(asked[place] as number, loss);
+        peers[place]?.leave();
+      }
+      this.#turn =
+        stage === 'unmask'
+          ? undefined
+          : this.#step(() => advanceSecAggServer(this.#state, rngOf(this.#options)));
+      if (this.#turn !== undefined) this.#state = this.#turn.state;
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  #take(client: number, stage: SecAggServerStage, bytes: Uint8Array): void {
+    this.#toServer += bytes.length;
+    const message = decoded<ClientMessage>(CODECS[stage].decode(bytes), this.#name(client));
+    const taken = requireNoFault(receiveAtSecAggServer(this.#state, client, message));
+    this.#state = taken.state;
+  }
+
+  #step<T extends { readonly kind: string }>(
+    step: () => T | SecAggServerFault,
+  ): Exclude<T, { readonly kind: 'fault' }> {
+    return this.#required(step());
+  }
+
+  #required<T extends { readonly kind: string }>(
+    outcome: T,
+  ): Exclude<T, { readonly kind: 'fault' }> {
+    if (outcome.kind !== 'fault') return outcome as Exclude<T, { readonly kind: 'fault' }>;
+    this.#end();
+    throw this.#abort(outcome as unknown as SecAggServerFault);
+  }
+
+  /** Says stage, reason, and who was missing. */
+  #abort(fault: SecAggServerFault): ProtocolAbortError {
+    const { code, message, stage, reason, offender } = faultError(fault);
+    const missing = this.lost;
+    const named = missing
+      .slice(0, NAMED_AT_MOST)
+      .map((loss) => `${loss.client} in '${loss.stage}' (${describe(loss)})`);
+    const rest =
+      missing.length > NAMED_AT_MOST ? ` and ${missing.length - NAMED_AT_MOST} more` : '';
+    const who = missing.length === 0 ? '' : ` Missing: ${named.join(', ')}${rest}.`;
+    return new ProtocolAbortError(code, `${message.replace(/^\[[^\]]*\] /, '')}${who}`, {
+      stage,
+      reason,
+      offender,
+      missing: missing.map(({ client }) => client),
+      cause: missing[0]?.cause,
+    });
+  }
+
+  #name(client: number): string {
+    return this.#peers[client]?.name ?? `client ${client}`;
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const peer of this.#peers) peer.leave();
+    if (!this.#state.consumed) this.#state.consume();
+  }
+}
+
+function describe({ reason, cause }: Lost): string {
+  return reason === 'timeout'
+    ? 'no answer in time'
+    : cause instanceof Error
+      ? cause.message
+      : reason;
+}
+
+function rngOf({ rng }: SecAggRoundOptions): { readonly rng?: Rng } {
+  return rng === undefined ? {} : { rng };
+}
+
+function encodeForClient(message: ServerMessage): Uint8Array {
+  switch (message.kind) {
+    case 'announcement':
+      return announcementCodec.encode(message);
+    case 'commitment':
+      return commitmentCodec.encode(message);
+    case 'neighbourhood':
+      return neighbourhoodCodec.encode(message);
+    case 'dealt-shares':
+      return dealtSharesCodec.encode(message);
+    case 'survivor-set':
+      return survivorSetCodec.encode(message);
+    case 'confirmations':
+      return confirmationsCodec.encode(message);
+  }
+}
+
+const CODECS: { readonly [stage in SecAggServerStage]: MessageCodec<ClientMessage> } = {
+  advertise: advertisementCodec as MessageCodec<ClientMessage>,
+  'choose-neighbours': neighbourChoiceCodec as MessageCodec<ClientMessage>,
+  'share-keys': sharedSecretsCodec as MessageCodec<ClientMessage>,
+  'mask-vectors': maskedVectorsCodec as MessageCodec<ClientMessage>,
+  'confirm-survivors': confirmationCodec as MessageCodec<ClientMessage>,
+  unmask: revealedSharesCodec as MessageCodec<ClientMessage>,
+};
+
+const NAMED_AT_MOST = 5;
