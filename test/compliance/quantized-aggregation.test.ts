@@ -1,0 +1,14 @@
+import { masking, paillier, perturbations } from 'fedloom';
+import { describeQuantizedAggregation } from './quantized-aggregation.ts';
+
+// A modulus that can be factored keeps the suite quick.
+const quick = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 };
+
+describeQuantizedAggregation('masking', () => masking({ minimumClients: 1 }));
+describeQuantizedAggregation('perturbations', () => perturbations({ minimumClients: 1 }));
+describeQuantizedAggregation('paillier, key at the server', () => paillier(quick), { runs: 3 });
+describeQuantizedAggregation(
+  'paillier, separate key holder',
+  () => paillier({ ...quick, keyHolder: 'key_holder' }),
+  { runs: 3 },
+);
