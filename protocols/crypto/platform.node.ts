@@ -74,7 +74,7 @@ export function x25519SharedSecret(secretKey: SecretBytes, publicKey: Uint8Array
   }
   // Some builds of the underlying library return the zeros instead of refusing them.
   if (shared.every((byte) => byte === 0)) throw lowOrderKey();
-  return new SecretBytes(shared);
+  return new SecretBytes(new Uint8Array(shared.buffer, shared.byteOffset, shared.byteLength));
 }
 
 export function generateEd25519KeyPair(rng: Rng = randomBytes): Ed25519KeyPair {

@@ -14,14 +14,21 @@ export function uniformBits(rng: Rng, bits: number): bigint {
   return BigInt.asUintN(bits, bigIntFromBytes(drawBytes(rng, Math.ceil(bits / 8))));
 }
 
-/** A uniform integer in [0, bound), by rejection: no value is favoured by a remainder. */
+/**
+ * A uniform integer in [0, bound), by rejection: no value is favoured by a remainder.
+ * @throws ProtocolError `invalid-argument` where there is no such integer, or `rng` is broken.
+ */
 export function uniformBelow(rng: Rng, bound: bigint): bigint {
   if (bound < 1n) throw new ProtocolError('invalid-argument', `no integer lies in [0, ${bound})`);
   const bits = bitLength(bound - 1n);
-  for (;;) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const candidate = uniformBits(rng, bits);
     if (candidate < bound) return candidate;
   }
+  throw new ProtocolError(
+    'invalid-argument',
+    `rng is not random: ${ATTEMPTS} draws of ${bits} bits were all at least ${bound}`,
+  );
 }
 
 /**
@@ -38,3 +45,6 @@ export function deterministicRng(seed: Uint8Array): Rng {
     return bytes;
   };
 }
+
+/** More than half of all draws succeed, so a sound source fails once in 2^256 calls. */
+const ATTEMPTS = 256;

@@ -30,16 +30,23 @@ export function expectKind<O extends { readonly kind: string }, K extends O['kin
 
 const vectorFolder = new URL('../../../shared/vectors/wycheproof/', import.meta.url);
 
-export interface WycheproofFile<Test> {
-  readonly testGroups: readonly { readonly tests: readonly Test[] }[];
+export interface WycheproofGroup<Test> {
+  readonly tests: readonly Test[];
 }
 
 /** The vectors, or nothing in a checkout without them. */
 export function wycheproof<Test>(name: string): readonly Test[] | undefined {
+  return wycheproofGroups<WycheproofGroup<Test>>(name)?.flatMap((group) => group.tests);
+}
+
+/** The vectors with what a group of them shares, or nothing in a checkout without them. */
+export function wycheproofGroups<Group extends WycheproofGroup<unknown>>(
+  name: string,
+): readonly Group[] | undefined {
   const path = fileURLToPath(new URL(name, vectorFolder));
   if (!existsSync(path)) return undefined;
-  const file: WycheproofFile<Test> = JSON.parse(readFileSync(path, 'utf8'));
-  return file.testGroups.flatMap((group) => group.tests);
+  const file: { readonly testGroups: readonly Group[] } = JSON.parse(readFileSync(path, 'utf8'));
+  return file.testGroups;
 }
 
 export const WITHOUT_VECTORS = 'skipped where ../shared/vectors/wycheproof is absent';
