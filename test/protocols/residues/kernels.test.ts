@@ -148,6 +148,20 @@ describe.each(kernels)('the $name kernel', (kernel) => {
     }
   });
 
+  it('draws on where a word would favour a residue, and only there', () => {
+    for (const modulus of [3n, 1_000_003n, 2n ** 32n - 5n, 2n ** 40n + 15n, 2n ** 64n - 59n]) {
+      const width = modulus < 2n ** 32n ? 4 : 8;
+      const words = 1n << BigInt(8 * width);
+      const limit = words - (words % modulus);
+      const given = [limit, words - 1n, limit - 1n, limit, 0n, modulus % limit, modulus - 1n];
+      const stream = new FixedStream(packedReference(8 * width, given));
+      const target = residuesOf(modulus, [0n, 0n, 0n, 0n]);
+      kernel.applyMasks(target, [{ keystream: stream, sign: 1 }]);
+      expect(valuesOf(target)).toEqual([modulus - 1n, 0n, 0n, modulus - 1n]);
+      expect(stream.position).toBe(width * given.length);
+    }
+  });
+
   it('doubles a vector added to itself', () => {
     const target = residuesOf(1_000_003n, [1n, 600_000n, 1_000_002n]);
     kernel.add(target, target);

@@ -2,8 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   addInPlace,
+  addPacked,
+  concatBytes,
   copyResidues,
   equalResidues,
+  isCanonical,
   modulusForSum,
   packedLength,
   packResidues,
@@ -148,6 +151,53 @@ it('finds the smallest power of two above every sum', () => {
       },
     ),
   );
+});
+
+it('knows what was built elsewhere with values or arrays that are not residues', () => {
+  for (const modulus of moduli) {
+    expect(isCanonical(residuesFrom([0n, 1n, modulus - 1n], modulus))).toBe(true);
+  }
+  const forged: unknown[] = [
+    { lane: 'u32', modulus: 5n, values: Uint32Array.of(4, 5) },
+    { lane: 'u32', modulus: 5n, values: [0.5] },
+    { lane: 'u32', modulus: 2n ** 32n, values: [0] },
+    { lane: 'u32', modulus: 5n, values: BigUint64Array.of(1n) },
+    { lane: 'u32', modulus: 2n ** 33n, values: Uint32Array.of(1) },
+    { lane: 'u32', modulus: 1n, values: Uint32Array.of(0) },
+    { lane: 'u64', modulus: 2n ** 33n, values: BigUint64Array.of(2n ** 33n) },
+    { lane: 'u64', modulus: 5n, values: BigUint64Array.of(1n) },
+    { lane: 'wide', modulus: 2n ** 65n, values: [2n ** 65n] },
+    { lane: 'wide', modulus: 2n ** 65n, values: [-1n] },
+    { lane: 'wide', modulus: 2n ** 65n, values: [1] },
+    { lane: 'wide', modulus: 5n, values: [1n] },
+  ];
+  for (const residues of forged) expect(isCanonical(residues as Residues)).toBe(false);
+});
+
+it('adds a packed vector, or leaves the sum as it was', () => {
+  fc.assert(
+    fc.property(vectors(2), ([modulus, [left, right]]) => {
+      const sum = residuesFrom(left!, modulus);
+      addPacked(sum, packResidues(residuesFrom(right!, modulus)));
+      expect(toBigInts(sum)).toEqual(left!.map((value, i) => modulo(value + right![i]!, modulus)));
+    }),
+    { numRuns: 200 },
+  );
+  for (const modulus of [5n, 2n ** 40n + 15n, 2n ** 64n + 13n]) {
+    const sum = residuesFrom([1n, 2n, 3n], modulus);
+    const bytes = packResidues(residuesFrom([1n, 2n, 3n], modulus));
+    const refusals: [Uint8Array, RegExp][] = [
+      [bytes.subarray(1), /invalid-length/],
+      [concatBytes(bytes, bytes), /invalid-length/],
+      [new Uint8Array(bytes.length).fill(255), /non-canonical/],
+      [bytes.with(bytes.length - 1, 0x80), /non-canonical.*bits/],
+      [bytes.map((byte, i) => (i < bytes.length - 1 ? 255 : byte)), /non-canonical/],
+    ];
+    for (const [refused, error] of refusals) {
+      expect(() => addPacked(sum, refused)).toThrow(error);
+      expect(toBigInts(sum)).toEqual([1n, 2n, 3n]);
+    }
+  }
 });
 
 describe('taking plain integers', () => {
