@@ -148,17 +148,16 @@
       (local.set $at (i32.add (local.get $at) (i32.const 16)))
       (br_if $turn (i32.lt_u (local.get $at) (local.get $bytes)))))
 
-  ;; Writes the residues of those of the $words first words of `packed` that are below the largest
-  ;; multiple of R into `operand`, from its value $next on: every residue as often. R does not divide
-  ;; 2^32. Returns the number of values now in `operand`. Every word is written and one that is not
-  ;; accepted is written over, so that nothing branches on a word.
-  (func (export "accept32") (param $next i32) (param $words i32) (param $modulus i64) (result i32)
+  ;; Draws values from the first $words words of `packed` into `operand`: a word below the largest
+  ;; multiple of R, taken mod R, makes every residue as often. Returns how many there are. R does not
+  ;; divide 2^32. Every word is written and one that is not accepted is written over, so that nothing
+  ;; branches on a word.
+  (func (export "accept32") (param $words i32) (param $modulus i64) (result i32)
     (local $at i32) (local $to i32) (local $word i64) (local $rest i64) (local $limit i64)
     (local $reciprocal i64)
     (local.set $limit
       (i64.sub (i64.const 0x100000000) (i64.rem_u (i64.const 0x100000000) (local.get $modulus))))
     (local.set $reciprocal (i64.div_u (i64.const 0x100000000) (local.get $modulus)))
-    (local.set $to (i32.shl (local.get $next) (i32.const 2)))
     (local.set $words (i32.shl (local.get $words) (i32.const 2)))
     (loop $turn
       (local.set $word (i64.load32_u offset=0x20000 (local.get $at)))
@@ -184,14 +183,13 @@
       (br_if $turn (i32.lt_u (local.get $at) (local.get $words))))
     (i32.shr_u (local.get $to) (i32.const 2)))
 
-  (func (export "accept64") (param $next i32) (param $words i32) (param $modulus i64) (result i32)
+  (func (export "accept64") (param $words i32) (param $modulus i64) (result i32)
     (local $at i32) (local $to i32) (local $word i64) (local $limit i64)
     ;; 2^64 - (2^64 mod R), from 2^64 - R, which has the same rest
     (local.set $limit
       (i64.sub
         (i64.const 0)
         (i64.rem_u (i64.sub (i64.const 0) (local.get $modulus)) (local.get $modulus))))
-    (local.set $to (i32.shl (local.get $next) (i32.const 3)))
     (local.set $words (i32.shl (local.get $words) (i32.const 3)))
     (loop $turn
       (local.set $word (i64.load offset=0x20000 (local.get $at)))
