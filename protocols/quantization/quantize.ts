@@ -121,8 +121,7 @@ function quantizePortion(
   { quantization, ratio, onClip, where }: Rounding,
 ): number {
   const { clippingRange, quantizationRange } = quantization;
-  const top = quantizationRange - 1;
-  const middle = top / 2;
+  const middle = (quantizationRange - 1) / 2;
   const scale = (ratio * middle) / clippingRange;
   let clipped = 0;
   for (let i = 0; i < words.length; i += 1) {
@@ -132,10 +131,9 @@ function quantizePortion(
       clipped += 1;
       value = value < 0 ? -clippingRange : clippingRange;
     }
-    let exact = value * scale + middle;
-    // The last bit of a product may lead out of the scale.
-    if (exact > top) exact = top;
-    else if (exact < 0) exact = 0;
+    // From 0 to twice the middle: what rounding adds to the product is at most its last bit, which
+    // the sum loses above, and which is cut off and never goes up below.
+    const exact = value * scale + middle;
     const below = exact | 0;
     // A number and not a choice: a branch on random bits is mispredicted half of the time.
     target[start + i] = below + +(words[i]! < (exact - below) * TWO_32);

@@ -184,6 +184,29 @@ describe('the bound', () => {
     expect(outcome.values[0]).toBeGreaterThan(0.999 * bound);
   });
 
+  test('has a part for the rounding of weights', () => {
+    const coarse = quantization({ clippingRange: 1, quantizationRange: 1024, maxWeight: 1023.5 });
+    expect(coarse.weightLevels).toBe(1023);
+    // Both weights become 512 levels, from half a level below and from half a level above; both values
+    // come to lie just above a level, and go up.
+    const weightOf = (level: number) => (level / 1023) * 1023.5;
+    const clients = [
+      { weight: weightOf(511.501), values: Float32Array.of((255.5 + 1e-3) / 256) },
+      { weight: weightOf(512.499), values: Float32Array.of((-255.5 + 1e-3) / 256) },
+    ];
+    const outcome = aggregated(coarse, 'weighted-mean', clients, (n) => new Uint8Array(n));
+    if (outcome.kind !== 'finish') throw new Error(outcome.kind);
+    const [numerator, denominator] = trueFraction('weighted-mean', clients, 0, 1);
+    const error =
+      Number(
+        (10n ** 9n * distance(outcome.values[0] ?? 0, numerator, denominator)) /
+          denominator /
+          exact(1),
+      ) / 1e9;
+    expect(error).toBeGreaterThan(2.4 * coarse.step);
+    expect(error).toBeLessThan(errorBound(coarse, boundOf('weighted-mean', clients, false)));
+  });
+
   test('is endless where weights cannot be told from zero, or a sum may exceed float32', () => {
     const tiny = { aggregation: 'weighted-mean', clients: 2, totalWeight: 1e-9 } as const;
     expect(errorBound(settings, tiny)).toBe(Number.POSITIVE_INFINITY);

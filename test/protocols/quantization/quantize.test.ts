@@ -118,6 +118,21 @@ test('no value leaves the levels, whatever doubles make of the ends of its range
   }
 });
 
+test('no last bit of a product leads out of the levels', () => {
+  // Always up, where there is anything above a level.
+  const rng = (n: number) => new Uint8Array(n);
+  for (let i = 1; i <= 3000; i += 1) {
+    const settings = quantization({
+      clippingRange: 1 + i / 3001,
+      quantizationRange: 2 ** (3 + (i % 28)) - (i % 4),
+    });
+    const end = settings.clippingRange;
+    const { levels } = quantizeInput(settings, { vectors: [[-end, end]] }, { rng });
+    expect(levels[0]).toBeGreaterThanOrEqual(0);
+    expect(levels[1]).toBeLessThanOrEqual(settings.quantizationRange - 1);
+  }
+});
+
 describe('draws', () => {
   test('4 bytes a value, 64 KiB at a time, over all tensors', () => {
     const portions: number[] = [];
@@ -187,6 +202,13 @@ describe('stochastic rounding', () => {
       for (let i = lag; i < COUNT; i += 1) agreement += levels[i] === levels[i - lag] ? 1 : -1;
       expect(Math.abs(agreement)).toBeLessThan(5 * Math.sqrt(COUNT));
     }
+  });
+
+  test('is independent from tensor to tensor', () => {
+    const vectors = Array.from({ length: 4000 }, () => Float32Array.of(0.5));
+    const { levels } = quantizeInput(settings, { vectors }, { rng: seeded(9) });
+    const up = levels.reduce((total, level) => total + (level - 1), 0);
+    expect(Math.abs(up - 2000)).toBeLessThan(5 * 0.5 * Math.sqrt(4000));
   });
 
   test('has no bias over values of all kinds, weighed or not', () => {
