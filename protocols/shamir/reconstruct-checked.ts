@@ -33,7 +33,7 @@ export interface CheckedSecret {
  * are not. Whoever split the secret can give out wrong shares too: name their holders only where the
  * shares are authenticated.
  *
- * Runs in a time quadratic in the number of shares, and `isSecret` up to 1,025 times.
+ * Runs in a time quadratic in the number of shares, and `isSecret` up to 1,026 times.
  * @param isSecret must not keep its argument, which is erased where it does not hold.
  * @throws ProtocolError `too-few-shares`, `invalid-threshold`, `invalid-point`, `duplicate-point`
  */
