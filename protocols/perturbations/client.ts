@@ -24,16 +24,17 @@ import {
   transcriptHash,
 } from '../masking/messages.ts';
 import { agreeWithPeers, erasePairs, type Pair } from '../masking/pairs.ts';
-import { type InputProblemCode, inputsOf, type MaskedVector } from '../masking/parameters.ts';
+import { type InputProblemCode, inputsOf } from '../masking/parameters.ts';
 import { type OwnRosterProblemCode, problemOfRosterFor } from '../masking/roster.ts';
 import { addInPlace, subtractInPlace } from '../residues/arithmetic.ts';
-import { type IntegerVector, type Residues, zeroResidues } from '../residues/residues.ts';
+import type { IntegerVector, Residues } from '../residues/residues.ts';
 import type { DeliveredPerturbations, SealedPerturbation, SentPerturbations } from './messages.ts';
 import {
+  addPackedPerturbation,
   drawPerturbation,
   erasePerturbation,
   packPerturbation,
-  unpackPerturbation,
+  zeroPerturbation,
 } from './perturbation.ts';
 import { openPerturbation, type SealBinding, sealPerturbation } from './sealing.ts';
 
@@ -141,7 +142,7 @@ function exchange(
   rng: Rng,
 ): PerturbationsExchanged {
   const { client, session, round, parameters } = setup;
-  const sent = parameters.vectors.map(({ modulus, length }) => zeroResidues(modulus, length));
+  const sent = zeroPerturbation(parameters.vectors);
   const perturbations = pairs.map(({ peer, secret }): SealedPerturbation => {
     const perturbation = drawPerturbation(parameters.vectors, rng);
     for (const [i, total] of sent.entries()) addInPlace(total, perturbation[i]!);
@@ -192,17 +193,17 @@ function mask(
   if (!(sealed instanceof Map)) return sealed;
   const vectors = inputsOf(parameters, inputs);
   if (!Array.isArray(vectors)) return fault('mask', vectors.code, vectors.message);
-  for (const [i, vector] of vectors.entries()) addInPlace(vector, sent[i]!);
+  const received = zeroPerturbation(parameters.vectors);
   for (const pair of pairs) {
     const binding = bindingOf(setup, transcript, { sender: pair.peer, recipient: client });
-    const received = open(pair, binding, sealed.get(pair.peer)!, parameters.vectors);
-    if (!Array.isArray(received)) {
-      erasePerturbation(vectors);
-      return received;
-    }
-    for (const [i, vector] of vectors.entries()) subtractInPlace(vector, received[i]!);
-    erasePerturbation(received);
+    const refusal = addOpened(received, pair, binding, sealed.get(pair.peer)!);
+    if (refusal !== undefined) return refusal;
   }
+  for (const [i, vector] of vectors.entries()) {
+    addInPlace(vector, sent[i]!);
+    subtractInPlace(vector, received[i]!);
+  }
+  erasePerturbation(received);
   const contextHash = sha256(context);
   return {
     kind: 'finish',
@@ -245,18 +246,20 @@ function sealedBySender(
   return bySender;
 }
 
-function open(
+/** received += what a peer sent, or the fault of that peer. */
+function addOpened(
+  received: readonly Residues[],
   { peer, secret }: Pair,
   binding: SealBinding,
   sealed: Uint8Array,
-  vectors: readonly MaskedVector[],
-): Residues[] | PerturbationsClientFault {
+): PerturbationsClientFault | undefined {
   const plaintext = openPerturbation(secret, binding, sealed);
   if (plaintext === undefined) {
     return fault('mask', 'open-failed', `the perturbation of "${peer}" does not open`, peer);
   }
   try {
-    return unpackPerturbation(plaintext, vectors);
+    addPackedPerturbation(received, plaintext);
+    return undefined;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return fault('mask', 'malformed-perturbation', `of "${peer}": ${error.message}`, peer);

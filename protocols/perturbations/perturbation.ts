@@ -10,17 +10,14 @@ import type { Keystream, Rng } from '../crypto/interface.ts';
 import { ProtocolError } from '../errors.ts';
 import { applyMasks } from '../masking/mask-kernel.ts';
 import type { MaskedVector } from '../masking/parameters.ts';
-import { packedLength, packResidues, unpackResidues } from '../residues/bit-packing.ts';
+import { addPacked, packedLength, packResidues } from '../residues/bit-packing.ts';
 import { type Residues, zeroResidues } from '../residues/residues.ts';
 
 /** Draws a perturbation; the base b of a vector is its modulus. */
 export function drawPerturbation(vectors: readonly MaskedVector[], rng: Rng): Residues[] {
   const source = new RandomStream(rng);
-  const perturbation = vectors.map(({ modulus, length }) => {
-    const residues = zeroResidues(modulus, length);
-    applyMasks(residues, [{ keystream: source, sign: 1 }]);
-    return residues;
-  });
+  const perturbation = zeroPerturbation(vectors);
+  for (const residues of perturbation) applyMasks(residues, [{ keystream: source, sign: 1 }]);
   source.erase();
   return perturbation;
 }
@@ -34,12 +31,14 @@ export function packPerturbation(perturbation: readonly Residues[]): Uint8Array 
   return concatBytes(...perturbation.map(packResidues));
 }
 
-/** @throws ProtocolError `invalid-length`, `non-canonical` */
-export function unpackPerturbation(
-  bytes: Uint8Array,
-  vectors: readonly MaskedVector[],
-): Residues[] {
-  const expected = perturbationLength(vectors);
+/**
+ * target += the packed perturbation (mod b), vector by vector. A refusal may leave vectors before the
+ * refused one added: the target is of no more use then.
+ * @throws ProtocolError `invalid-length`, `non-canonical`
+ */
+export function addPackedPerturbation(target: readonly Residues[], bytes: Uint8Array): void {
+  const lengths = target.map(({ modulus, values }) => packedLength(modulus, values.length));
+  const expected = lengths.reduce((total, length) => total + length, 0);
   if (bytes.length !== expected) {
     throw new ProtocolError(
       'invalid-length',
@@ -47,12 +46,16 @@ export function unpackPerturbation(
     );
   }
   let start = 0;
-  return vectors.map(({ modulus, length }) => {
-    const end = start + packedLength(modulus, length);
-    const residues = unpackResidues(bytes.subarray(start, end), modulus, length);
+  for (const [i, vector] of target.entries()) {
+    const end = start + lengths[i]!;
+    addPacked(vector, bytes.subarray(start, end));
     start = end;
-    return residues;
-  });
+  }
+}
+
+/** The perturbation that changes nothing, to add others to. */
+export function zeroPerturbation(vectors: readonly MaskedVector[]): Residues[] {
+  return vectors.map(({ modulus, length }) => zeroResidues(modulus, length));
 }
 
 /** Overwrites the values, as far as JavaScript lets one: a bigint above 2^64 is only let go. */
