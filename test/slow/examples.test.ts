@@ -17,6 +17,12 @@ const checks: Record<string, (output: string) => void> = {
   'trusted-aggregator': (output) => {
     expect(line(output, 'sum')).toContain('[10, 15]');
   },
+  perturbations: (output) => {
+    expect(line(output, 'without Cleo')).toContain('missing-clients');
+    expect(number(line(output, 'with everyone'))).toBe(59);
+    expect(number(line(output, 'in the clear'))).toBe(59);
+    expect(number(line(output, 'perturbations({ base })'))).toBe(59);
+  },
   'temperature-sensors': (output) => {
     const temperatures = loadWeather().map(({ temperature }) => temperature);
     const average = temperatures.reduce((sum, value) => sum + value, 0) / temperatures.length;

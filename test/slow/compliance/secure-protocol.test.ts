@@ -1,11 +1,12 @@
 /** @file The suite of secure aggregations with many random cases, and with keys of a real size. */
 
-import { masking, paillier } from 'fedloom';
+import { masking, paillier, perturbations } from 'fedloom';
 import { describeSecureProtocol } from '../../compliance/secure-protocol.ts';
 
 const small = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 };
 
 describeSecureProtocol('masking', () => masking({ minimumClients: 1 }), { runs: 60 });
+describeSecureProtocol('perturbations', () => perturbations({ minimumClients: 1 }), { runs: 60 });
 describeSecureProtocol('paillier', () => paillier(small), { runs: 40 });
 describeSecureProtocol(
   'paillier, 2048 bits',
