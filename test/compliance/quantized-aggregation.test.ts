@@ -1,4 +1,4 @@
-import { masking, paillier, perturbations } from 'fedloom';
+import { masking, paillier, perturbations, secAgg, secAggPlus } from 'fedloom';
 import { describeQuantizedAggregation } from './quantized-aggregation.ts';
 
 // A modulus that can be factored keeps the suite quick.
@@ -11,4 +11,13 @@ describeQuantizedAggregation(
   'paillier, separate key holder',
   () => paillier({ ...quick, keyHolder: 'key_holder' }),
   { runs: 3 },
+);
+describeQuantizedAggregation('secAgg', () => secAgg({ minimumClients: 1 }), {
+  dropouts: true,
+  runs: 3,
+});
+describeQuantizedAggregation(
+  'secAggPlus, semi-honest',
+  () => secAggPlus({ minimumClients: 1, model: 'semi-honest' }),
+  { dropouts: true, runs: 3 },
 );
