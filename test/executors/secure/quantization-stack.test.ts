@@ -33,7 +33,6 @@ import { atServer, func } from '../../../computations/types/index.ts';
 import { SpyExecutor } from '../spy.helpers.ts';
 import { type Meddling, MeddlingExecutor } from './meddling.ts';
 import { failureOf, printed } from './parties.ts';
-
 import { mean, open, quantizing, ROWS, sum, weightedMean, withStack } from './quantizing.ts';
 
 describe('a sum of floats', () => {

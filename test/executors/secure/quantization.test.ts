@@ -4,6 +4,7 @@
  */
 
 import {
+  bool,
   type ExecutorValue,
   float32,
   int32,
@@ -14,7 +15,6 @@ import {
   type SecureSumTask,
   structOf,
   TensorValue,
-  type Type,
 } from 'fedloom';
 import { describe, expect, test } from 'vitest';
 import {
@@ -23,7 +23,6 @@ import {
 } from '../../../executors/secure/quantization/setup.ts';
 import type { Meddling } from './meddling.ts';
 import { failureOf, partyOf } from './parties.ts';
-
 import {
   mean,
   open,
@@ -144,7 +143,7 @@ describe('a client', () => {
     const client = await clientOf();
     using value = await client.put(floats, Pair);
     using ints = await client.put(new TensorValue('int32', [1], Int32Array.of(3)), int32(1));
-    using text = await client.put(new TensorValue('bool', [], Uint8Array.of(1)), boolType);
+    using text = await client.put(new TensorValue('bool', [], Uint8Array.of(1)), bool());
     expect(
       (await failureOf(client.call('secure_quantize', [setupOf(), ints], INTS))).message,
     ).toMatch(/float32; got int32/);
@@ -174,8 +173,6 @@ describe('a client', () => {
     await client.executor.close();
   });
 });
-
-const boolType: Type = { kind: 'tensor', dtype: 'bool', shape: [] } as Type;
 
 describe('a client without a value for the sum', () => {
   const close = (...values: number[]) => values.map((value) => expect.closeTo(value, 3));
