@@ -122,12 +122,13 @@ function quantizePortion(
 ): number {
   const { clippingRange, quantizationRange } = quantization;
   const middle = (quantizationRange - 1) / 2;
+  const refuses = onClip === 'refuse';
   const scale = (ratio * middle) / clippingRange;
   let clipped = 0;
   for (let i = 0; i < words.length; i += 1) {
     let value = values[start + i]!;
     if (!(value >= -clippingRange && value <= clippingRange)) {
-      requireClippable(value, start + i, clippingRange, onClip, where);
+      if (refuses || !Number.isFinite(value)) throw refusal(value, start + i, clippingRange, where);
       clipped += 1;
       value = value < 0 ? -clippingRange : clippingRange;
     }
@@ -141,25 +142,22 @@ function quantizePortion(
   return clipped;
 }
 
-function requireClippable(
+/** Why a value cannot be taken, or not as it is. */
+function refusal(
   value: number,
   position: number,
   clippingRange: number,
-  onClip: Rounding['onClip'],
   where: string,
-): void {
-  if (!Number.isFinite(value)) {
-    throw new ProtocolError(
-      'not-finite',
-      `the value at position ${position}${where} is not a finite number`,
-    );
-  }
-  if (onClip === 'refuse') {
-    throw new ProtocolError(
-      'out-of-range',
-      `the value at position ${position}${where} is outside of [-${clippingRange}, ${clippingRange}]`,
-    );
-  }
+): ProtocolError {
+  return Number.isFinite(value)
+    ? new ProtocolError(
+        'out-of-range',
+        `the value at position ${position}${where} is outside of [-${clippingRange}, ${clippingRange}]`,
+      )
+    : new ProtocolError(
+        'not-finite',
+        `the value at position ${position}${where} is not a finite number`,
+      );
 }
 
 const TWO_32 = 2 ** 32;
