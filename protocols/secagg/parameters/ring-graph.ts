@@ -46,7 +46,6 @@ export function ringGraph({ model, clients, corrupt, lost }: Adversity): Guarant
  * that the k clients in them are all gone.
  */
 function lnDisconnection(clients: number, neighbours: number, gone: number): number {
-  if (neighbours > gone) return Number.NEGATIVE_INFINITY;
   const pairs = (clients * (clients - neighbours - 1)) / 2;
   if (pairs <= 0) return Number.NEGATIVE_INFINITY;
   const draw = { total: clients, marked: Math.min(gone, clients), sampled: neighbours };

@@ -155,11 +155,12 @@ export function choiceAt(
   // Splits cost the most to rule out, and a threshold that is too high already needs no such look.
   const floor = leastWhere(leastThreshold(neighbours), all, unexposed);
   const start = { neighbours, threshold: given ?? floor };
-  if (start.threshold < floor || start.threshold > all) return undefined;
+  if (start.threshold > all) return undefined;
   if (!isCorrect(family, start, demands)) return undefined;
   if (isSecure(family, start, demands)) return start;
+  if (given !== undefined) return undefined;
   const threshold = leastSecureThreshold(family, neighbours, demands);
-  if (threshold === undefined || given !== undefined) return undefined;
+  if (threshold === undefined) return undefined;
   const higher = { neighbours, threshold };
   return isCorrect(family, higher, demands) ? higher : undefined;
 }

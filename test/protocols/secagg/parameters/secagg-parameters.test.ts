@@ -6,6 +6,7 @@ import {
   problemOfSecurity,
   secAggParameters,
 } from '../../../../protocols/index.ts';
+import { chosenGraph } from '../../../../protocols/secagg/parameters/chosen-graph.ts';
 
 /** The parameters, or the code of the refusal. */
 function attempt(request: ParameterRequest) {
@@ -61,6 +62,25 @@ describe('the parameters that are found', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('state the sum of both ways to attack them', () => {
+    const found = secAggParameters({ clients: 1000, dropoutRate: 0 });
+    const { neighbours, threshold, leastHonestInSum } = found;
+    const adversity = {
+      model: 'active',
+      clients: 1000,
+      candidates: 1000,
+      corrupt: 50,
+      lost: 0,
+    } as const;
+    const { lnExposure, lnSplit } = chosenGraph(adversity);
+    const ways = [
+      Math.exp(lnExposure(neighbours, threshold)),
+      Math.exp(lnSplit(neighbours, threshold, leastHonestInSum)),
+    ] as const;
+    expect(Math.min(...ways)).toBeGreaterThan(0);
+    expect(found.reachedSecurityBits).toBeCloseTo(-Math.log2(ways[0] + ways[1]), 10);
   });
 
   it('pass the check of a client, with all who may be left to choose among', () => {
@@ -177,9 +197,10 @@ describe('the parameters that are found', () => {
   });
 
   it('do not lose a client to the rounding of a rate', () => {
-    expect(secAggParameters({ clients: 10, corruptRate: 0.3, dropoutRate: 0 }).corrupt).toBe(3);
-    const all = { clients: 1000, graph: 'sparse', corruptRate: 0 } as const;
-    expect(secAggParameters({ ...all, dropoutRate: 0.07 }).leastSurvivors).toBe(930);
+    expect(0.29 * 100).toBeLessThan(29);
+    const found = secAggParameters({ clients: 100, corruptRate: 0.29, dropoutRate: 0.29 });
+    expect(found).toMatchObject({ graph: 'complete', corrupt: 29, threshold: 65 });
+    expect(refusalOf({ clients: 100, dropoutRate: 0.29, threshold: 72 })).toMatch(/29 of 100/);
   });
 
   it('are the given ones where these do', () => {
