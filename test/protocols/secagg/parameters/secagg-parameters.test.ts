@@ -65,19 +65,13 @@ describe('the parameters that are found', () => {
   });
 
   it('state the sum of both ways to attack them', () => {
-    const found = secAggParameters({ clients: 1000, dropoutRate: 0 });
+    const found = secAggParameters({ clients: 1000 });
     const { neighbours, threshold, leastHonestInSum } = found;
-    const adversity = {
-      model: 'active',
-      clients: 1000,
-      candidates: 1000,
-      corrupt: 50,
-      lost: 0,
-    } as const;
-    const { lnExposure, lnSplit } = chosenGraph(adversity);
+    const lost = { candidates: 900, lost: 100 };
+    const guarantees = chosenGraph({ model: 'active', clients: 1000, corrupt: 50, ...lost });
     const ways = [
-      Math.exp(lnExposure(neighbours, threshold)),
-      Math.exp(lnSplit(neighbours, threshold, leastHonestInSum)),
+      Math.exp(guarantees.lnExposure(neighbours, threshold)),
+      Math.exp(guarantees.lnSplit(neighbours, threshold, leastHonestInSum)),
     ] as const;
     expect(Math.min(...ways)).toBeGreaterThan(0);
     expect(found.reachedSecurityBits).toBeCloseTo(-Math.log2(ways[0] + ways[1]), 10);
