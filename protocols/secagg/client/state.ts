@@ -189,10 +189,15 @@ export function beginStep<C extends ClientContent>(
   ) {
     return refuse('wrong-session', 'the message is for another session, round or client');
   }
-  if (!ledger.claim(stepName(content, stage))) {
-    return refuse('session-used', `this client did '${stage}' of this session before`);
+  let first = false;
+  try {
+    first = ledger.claim(stepName(content, stage));
+  } finally {
+    if (!first) eraseSecrets(content);
   }
-  return step;
+  return first
+    ? step
+    : fault(stage, 'session-used', `this client did '${stage}' of this session before`);
 }
 
 /** Identifies a step of a session in a ledger. */

@@ -1,0 +1,150 @@
+/** @file What a client looks at before it takes part, and what it needs of its own. */
+
+import {
+  agreementHash,
+  ProtocolError,
+  type SecAggClientConfig,
+  type SecAggPolicy,
+  startSecAggClient,
+} from 'fedloom/protocols';
+import { describe, expect, test, vi } from 'vitest';
+import { expectKind } from '../support.ts';
+import { cohortOf } from './cohort.ts';
+import {
+  type ParameterRefusal,
+  PLACE_REFUSALS,
+  POLICY_REFUSALS,
+  SENSE_REFUSALS,
+} from './refusals/parameters.ts';
+import { SHAPES, type Shape } from './staged.ts';
+
+const LISTS: readonly (readonly [string, readonly ParameterRefusal[]])[] = [
+  ['an announcement that makes no sense: a client checks that', SENSE_REFUSALS],
+  ['an announcement that does not hide its value: a client demands that', POLICY_REFUSALS],
+  ['Bonawitz et al. 2017, figure 4, set-up: a client checks that', PLACE_REFUSALS],
+];
+
+describe.each(LISTS)('%s', (_where, refusals) => {
+  test.each(refusals.map((refusal) => [titleOf(refusal), refusal] as const))('%s', (_, refusal) => {
+    const { shape, options, change, client = 0, config: other, code } = refusal;
+    const cohort = cohortOf({ ...SHAPES[shape], ...options });
+    const agreement = { ...cohort.agreement, ...change?.(cohort.agreement, cohort) };
+    const claim = vi.fn(() => true);
+    const config = {
+      ...(cohort.configs[0] as SecAggClientConfig),
+      ledger: { claim },
+      ...other?.(cohort.configs[0] as SecAggClientConfig, cohort),
+    };
+    const rng = vi.fn(() => {
+      throw new Error('drawn');
+    });
+
+    const outcome = startSecAggClient({ kind: 'announcement', client, agreement }, config, { rng });
+
+    expect(outcome).toEqual({
+      kind: 'fault',
+      stage: 'advertise',
+      code,
+      message: expect.any(String),
+    });
+    // No keys were made, and a server that corrects itself can ask again.
+    expect(rng).not.toHaveBeenCalled();
+    expect(claim).not.toHaveBeenCalled();
+  });
+});
+
+test.each(['complete', 'chosen', 'believed', 'ring'] as const)(
+  'a client takes part in what is secure and its own (%s)',
+  (shape) => {
+    const { agreement, configs } = cohortOf(SHAPES[shape]);
+    for (const [client, config] of configs.entries()) {
+      const started = startSecAggClient({ kind: 'announcement', client, agreement }, config);
+      expectKind(started, 'continue');
+    }
+  },
+);
+
+test('insecure parameters are refused with what would be secure', () => {
+  const { agreement, configs } = cohortOf(SHAPES.complete);
+  const announcement = { kind: 'announcement', client: 0, agreement } as const;
+  const weak = { ...announcement, agreement: { ...agreement, threshold: 2 } };
+  const { message } = expectKind(startSecAggClient(weak, configs[0]!), 'fault');
+  expect(message).toMatch(/threshold of (at least )?3/);
+});
+
+describe('a client of the active model cannot do without its own', () => {
+  test.each(['roster', 'name', 'signingKey'] as const)('%s', (part) => {
+    const { agreement, configs } = cohortOf(SHAPES.complete);
+    const { [part]: _, ...config } = configs[0]!;
+    const start = () => startSecAggClient({ kind: 'announcement', client: 0, agreement }, config);
+    expect(start).toThrow(ProtocolError);
+    expect(start).toThrow(/invalid-argument/);
+  });
+
+  test.each<[string, Partial<SecAggPolicy>]>([
+    ['no clients', { minimumClients: 0 }],
+    ['a part of a client', { minimumClients: 1.5 }],
+    ['NaN clients', { minimumClients: Number.NaN }],
+    ['no security', { securityBits: 0 }],
+    ['NaN bits', { securityBits: Number.NaN }],
+    ['more bits than keys have', { securityBits: 257 }],
+    ['everyone corrupt', { corruptRate: 1 }],
+    ['less than nobody corrupt', { corruptRate: -0.1 }],
+    ['NaN corrupt', { corruptRate: Number.NaN }],
+  ])('a policy that checks something, so not %s', (_what, policy) => {
+    const { agreement, configs } = cohortOf(SHAPES.complete);
+    const start = () =>
+      startSecAggClient(
+        { kind: 'announcement', client: 0, agreement },
+        { ...configs[0]!, policy: { ...configs[0]!.policy, ...policy } },
+      );
+    expect(start).toThrow(/invalid-argument/);
+  });
+});
+
+describe('everything that is agreed on is in the hash that binds the round', () => {
+  const { agreement } = cohortOf(SHAPES.chosen);
+  const { vectors } = agreement;
+  const [vector] = vectors;
+  if (vector?.kind !== 'sum') throw new Error('another kind of vector');
+  const CHANGES = {
+    session: { session: new Uint8Array(32) },
+    round: { round: 1 },
+    model: { model: 'semi-honest' },
+    graph: { graph: 'complete' },
+    clients: { clients: 13 },
+    neighbours: { neighbours: 7 },
+    threshold: { threshold: 5 },
+    inDegreeLimit: { inDegreeLimit: 12 },
+    rosterHash: { rosterHash: new Uint8Array(32) },
+    cohort: { cohort: cohortOf({ ...SHAPES.chosen, clients: 13 }).agreement.cohort },
+    vectors: { vectors: [...vectors, { ...vector, id: 'b' }] },
+  } as const satisfies { readonly [field in keyof typeof agreement]: Partial<typeof agreement> };
+
+  test.each(Object.entries(CHANGES))('%s', (_field, change) => {
+    expect(agreementHash({ ...agreement, ...change })).not.toEqual(agreementHash(agreement));
+  });
+
+  test.each([
+    ['the id', { id: 'b' }],
+    ['the length', { length: 4 }],
+    ['the bound', { maximum: 101n }],
+    ['the bounds', { maximum: [100n, 100n, 100n] }],
+    ['the modulus', { modulus: vector.modulus + 1n }],
+  ])('%s of a vector', (_what, change) => {
+    const other = { ...agreement, vectors: [{ ...vector, ...change }] };
+    expect(agreementHash(other)).not.toEqual(agreementHash(agreement));
+  });
+});
+
+function titleOf({
+  check,
+  shape,
+  code,
+}: {
+  readonly check: string;
+  readonly shape: Shape;
+  readonly code: string;
+}): string {
+  return `${check} (${shape}): ${code}`;
+}
