@@ -91,6 +91,14 @@ export {
   startAggregator,
 } from './paillier/aggregator.ts';
 export {
+  announceKey,
+  handleAnnouncedKey,
+  type KeyAccepted,
+  type KeyAnnouncement,
+  type KeyExpectation,
+  proveForHolder,
+} from './paillier/announced-key.ts';
+export {
   addCiphertexts,
   addPlaintexts,
   decodeCiphertexts,
@@ -98,22 +106,48 @@ export {
 } from './paillier/ciphertexts.ts';
 export {
   encryptClientInput,
+  encryptMaskedInput,
+  type MaskedClientFinished,
   type PaillierClientFinished,
   type PaillierClientInput,
   type PaillierClientSetup,
 } from './paillier/client.ts';
-export { decrypt } from './paillier/decryption.ts';
+export {
+  type Decryption,
+  decrypt,
+  decryptVerifiably,
+  verifyDecryption,
+} from './paillier/decryption.ts';
 export { createEncryptor, type Encryptor, type EncryptorOptions } from './paillier/encryptor.ts';
 export { PaillierError, type PaillierErrorCode } from './paillier/errors.ts';
 export type { PaillierFault, PaillierFaultCode, PaillierStage } from './paillier/faults.ts';
+export type { CohortSetup } from './paillier/input-list.ts';
+export {
+  type InputStatement,
+  isSignedBy,
+  signStatement,
+  statementOf,
+} from './paillier/input-statement.ts';
 export {
   decryptAtKeyHolder,
+  finishKeyHolder,
+  handleAtKeyHolder,
+  type KeyHolderContinued,
   type KeyHolderFinished,
   type KeyHolderSetup,
-  type KeyHolderStarted,
   type KeyHolderState,
   startKeyHolder,
 } from './paillier/key-holder.ts';
+export { decodeKeyProof, encodeKeyProof, type KeyProof } from './paillier/key-proof.ts';
+export {
+  finishMaskKeeper,
+  handleAtMaskKeeper,
+  type MaskKeeperContinued,
+  type MaskKeeperFinished,
+  type MaskKeeperSetup,
+  type MaskKeeperState,
+  startMaskKeeper,
+} from './paillier/mask-keeper.ts';
 export {
   type AnnouncedKey,
   announcedKeyCodec,
@@ -123,7 +157,13 @@ export {
   type EncryptedSum,
   encryptedInputCodec,
   encryptedSumCodec,
+  type InputMask,
+  inputMaskCodec,
+  type ListedInput,
+  type MaskSum,
+  maskSumCodec,
   type PaillierSession,
+  type SumHeader,
 } from './paillier/messages.ts';
 export {
   createPackingPlan,
@@ -142,6 +182,7 @@ export {
   type PaillierPrivateKey,
   type PrivateKeyLike,
 } from './paillier/private-key.ts';
+export { proveKey } from './paillier/prove-key.ts';
 export {
   DEFAULT_MODULUS_BITS,
   importPublicKey,
@@ -158,7 +199,10 @@ export {
   type PaillierServerState,
   readDecryptedSum,
   unmaskDecryptedSum,
+  unmaskWithMaskSum,
 } from './paillier/server.ts';
+export type { UseOnce } from './paillier/use-once.ts';
+export { verifyKeyProof } from './paillier/verify-key-proof.ts';
 export {
   discardPerturbations,
   type ExchangedPerturbationsState,

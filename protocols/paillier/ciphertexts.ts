@@ -46,13 +46,19 @@ export function checkCiphertexts(
   let product = 1n;
   for (const [i, ciphertext] of ciphertexts.entries()) {
     if (ciphertext <= 0n || ciphertext >= nSquared) {
-      throw new PaillierError('invalid-ciphertext', `ciphertext ${i} is not in (0, n^2)`);
+      throw refused(i, 'is not in (0, n^2)');
     }
     product = (product * (ciphertext % n)) % n;
   }
-  if (gcd(product, n) !== 1n) {
-    throw new PaillierError('invalid-ciphertext', 'a ciphertext has a factor in common with n');
+  if (gcd(product, n) === 1n) return;
+  for (const [i, ciphertext] of ciphertexts.entries()) {
+    if (ciphertext % n === 0n) throw refused(i, 'is a multiple of n');
+    if (gcd(ciphertext, n) !== 1n) throw refused(i, 'has a factor in common with n');
   }
+}
+
+function refused(index: number, reason: string): PaillierError {
+  return new PaillierError('invalid-ciphertext', `ciphertext ${index} ${reason}`);
 }
 
 /** Ciphertexts of the sums (mod n) of two lists of plaintexts. */

@@ -4,6 +4,10 @@ export type PaillierErrorCode =
   | 'modulus-too-small'
   | 'weak-modulus'
   | 'invalid-private-key'
+  | 'unproven-key'
+  | 'invalid-key-proof'
+  | 'unprovable-key'
+  | 'key-proof-fault'
   | 'invalid-plaintext'
   | 'invalid-ciphertext'
   | 'decryption-fault'
@@ -15,8 +19,8 @@ export class PaillierError extends Error {
   override readonly name: string = 'PaillierError';
   readonly code: PaillierErrorCode;
 
-  constructor(code: PaillierErrorCode, message: string) {
-    super(`[${code}] ${message}`);
+  constructor(code: PaillierErrorCode, message: string, options?: ErrorOptions) {
+    super(`[${code}] ${message}`, options);
     this.code = code;
   }
 }

@@ -3,11 +3,13 @@
 import { equalBytes } from '#crypto';
 import { type Fault, fault, ProtocolError } from '../errors.ts';
 import { PaillierError, type PaillierErrorCode } from './errors.ts';
-import type { PaillierSession } from './messages.ts';
+import type { PaillierSession, SumHeader } from './messages.ts';
 
 export type PaillierStage =
+  | 'keys'
   | 'encrypt'
   | 'collect-inputs'
+  | 'collect-masks'
   | 'aggregate'
   | 'mask'
   | 'decrypt'
@@ -19,13 +21,18 @@ export type PaillierFaultCode =
   | 'wrong-session'
   | 'wrong-key'
   | 'wrong-plan'
+  | 'wrong-roster'
+  | 'wrong-mask'
+  | 'wrong-signature'
+  | 'wrong-cohort'
+  | 'wrong-decryption'
+  | 'session-used'
   | 'unknown-client'
   | 'duplicate-client'
-  | 'duplicate-message'
   | 'context-mismatch'
   | 'copied-input'
-  | 'missing-clients'
   | 'too-few-inputs'
+  | 'below-client-minimum'
   | 'too-many-inputs'
   | 'not-masked'
   | 'already-masked'
@@ -35,16 +42,10 @@ export type PaillierFaultCode =
 
 export type PaillierFault = Fault<PaillierStage, PaillierFaultCode>;
 
-/** What every message of a run must agree on. */
-export interface Expectation extends PaillierSession {
-  readonly key: Uint8Array;
-  readonly plan: Uint8Array;
-}
-
 export function problemOfMessage(
   stage: PaillierStage,
-  message: Expectation,
-  expected: Expectation,
+  message: SumHeader,
+  expected: SumHeader,
   offender?: string,
 ): PaillierFault | undefined {
   if (!equalBytes(message.session, expected.session) || message.round !== expected.round) {
@@ -55,6 +56,14 @@ export function problemOfMessage(
   }
   if (!equalBytes(message.plan, expected.plan)) {
     return fault(stage, 'wrong-plan', 'the message was packed by another plan', offender);
+  }
+  if (!equalBytes(message.roster, expected.roster)) {
+    return fault(
+      stage,
+      'wrong-roster',
+      'the message is for a roster of other identities',
+      offender,
+    );
   }
   return undefined;
 }

@@ -58,6 +58,24 @@ export function modInverse(value: bigint, modulus: bigint): bigint | undefined {
   return previous === 1n ? modulo(coefficient, modulus) : undefined;
 }
 
+/** The Jacobi symbol of `value` over an odd `modulus` of 3 or more, by Euclid's algorithm. */
+export function jacobi(value: bigint, modulus: bigint): -1 | 0 | 1 {
+  let [upper, lower] = [modulo(value, modulus), modulus];
+  let negative = false;
+  while (upper !== 0n) {
+    while ((upper & 1n) === 0n) {
+      upper >>= 1n;
+      const rest = lower & 7n;
+      if (rest === 3n || rest === 5n) negative = !negative;
+    }
+    // Quadratic reciprocity.
+    if ((upper & 3n) === 3n && (lower & 3n) === 3n) negative = !negative;
+    [upper, lower] = [lower % upper, upper];
+  }
+  if (lower !== 1n) return 0;
+  return negative ? -1 : 1;
+}
+
 /** The largest integer whose `degree`-th power is at most `value`, by Newton's iteration. */
 export function integerRoot(value: bigint, degree: number): bigint {
   if (value < 2n) return value;

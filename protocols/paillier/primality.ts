@@ -44,8 +44,22 @@ export function passesMillerRabin(candidate: bigint, base: bigint): boolean {
 
 /** Whether a prime below 2^20 divides `value`. */
 export function hasSmallFactor(value: bigint): boolean {
+  return bitLength(value) > SMALL_FACTOR_BITS && productOfSmallFactors(value) !== 1n;
+}
+
+/** The product of the primes below 2^20 that divide `value`, each once. */
+export function productOfSmallFactors(value: bigint): bigint {
   primorial ??= productOf(primesBelow(2 ** SMALL_FACTOR_BITS).map(BigInt));
-  return gcd(value, primorial % value) !== 1n && bitLength(value) > SMALL_FACTOR_BITS;
+  return gcd(value, primorial % value);
+}
+
+/** `value` without the primes below 2^20 in it, however often they divide it. @param value 1 or more */
+export function withoutSmallFactors(value: bigint): bigint {
+  let rest = value;
+  for (let factor = productOfSmallFactors(rest); factor !== 1n; factor = gcd(rest, factor)) {
+    rest /= factor;
+  }
+  return rest;
 }
 
 /** 1.5 million bits, made at the first use in some 20 ms. */

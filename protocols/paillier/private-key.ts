@@ -1,13 +1,13 @@
-/** @file A Paillier private key that was checked, and how one is made with paillier-bigint. */
+/** @file A Paillier private key that was checked, and how one is made. */
 
-import { generateRandomKeys } from 'paillier-bigint';
-import { generatePrime, randomBytes } from '#crypto';
+import { randomBytes } from '#crypto';
 import { bitLength } from '../crypto/bytes.ts';
 import type { Rng } from '../crypto/interface.ts';
 import { uniformBelow } from '../crypto/random.ts';
+import { drawBlumPrimes } from './blum-primes.ts';
 import { PaillierError } from './errors.ts';
 import { gcd, lcm, modInverse, modPow, modulo } from './number-theory.ts';
-import { isProbablePrime } from './primality.ts';
+import { isProbablePrime, withoutSmallFactors } from './primality.ts';
 import {
   DEFAULT_MODULUS_BITS,
   importPublicKey,
@@ -31,8 +31,6 @@ export interface PrivateParameters {
   readonly q: PrimeHalf;
   /** 1 / p mod q. */
   readonly pInverse: bigint;
-  /** lcm(p - 1, q - 1). */
-  readonly lambda: bigint;
 }
 
 /** Made by `importPrivateKey` or `generatePaillierKey`. Does not print. */
@@ -75,14 +73,17 @@ export interface PrivateKeyLike {
 }
 
 export interface KeyGenerationOptions extends KeyPolicy {
-  /** For the check of the primes. @default the platform's `randomBytes` */
+  /**
+   * For the primes where the platform does not make them, and for the check of them.
+   * @default the platform's `randomBytes`
+   */
   readonly rng?: Rng;
 }
 
 /**
- * Makes a key of the form of paillier-bigint's. Its primes come from the platform where that makes
- * them (OpenSSL, a second or less for 3072 bits), else from paillier-bigint's `generateRandomKeys`
- * (some seconds); either from the platform's own secure randomness, neither takes another.
+ * Makes a key of which `proveKey` can show that it is well-formed. Its primes come from the platform
+ * where that makes them (OpenSSL, from its own secure randomness; a second or so for 3072 bits), else
+ * from `rng` (some seconds).
  */
 export async function generatePaillierKey(
   options: KeyGenerationOptions = {},
@@ -95,24 +96,14 @@ export async function generatePaillierKey(
     );
   }
   for (;;) {
-    const drawn = await drawPrimes(modulusBits);
+    const { p, q } = await drawBlumPrimes(modulusBits, options.rng ?? randomBytes);
     try {
-      return importPrivateKey(drawn, { ...options, modulusBits });
+      return importPrivateKey({ n: p * q, p, q }, { ...options, modulusBits });
     } catch (error) {
       // Primes too close or sharing a factor with phi: as good as never, and a reason to draw again.
       if (!(error instanceof PaillierError) || error.code !== 'invalid-private-key') throw error;
     }
   }
-}
-
-async function drawPrimes(modulusBits: number): Promise<PrivateKeyLike> {
-  if (generatePrime === undefined) {
-    return (await generateRandomKeys(modulusBits, true)).privateKey;
-  }
-  const half = Math.floor(modulusBits / 2);
-  // With both top bits of each set, the product has exactly as many bits as asked for.
-  const [p, q] = await Promise.all([generatePrime(modulusBits - half), generatePrime(half)]);
-  return { n: p * q, p, q };
 }
 
 /**
@@ -138,18 +129,21 @@ export function importPrivateKey(
   if (bitLength(distance) <= bitLength(n) / 2 - Math.min(100, bitLength(n) / 16)) {
     throw refuse('p and q are too close');
   }
+  if (withoutSmallFactors(p - 1n) === 1n || withoutSmallFactors(q - 1n) === 1n) {
+    // Pollard's method finds such a prime.
+    throw refuse('p - 1 or q - 1 has small factors only');
+  }
   if (!isProbablePrime(p, rng) || !isProbablePrime(q, rng)) throw refuse('p or q is not prime');
   if (gcd(n, (p - 1n) * (q - 1n)) !== 1n) throw refuse('n has a factor in common with phi(n)');
 
-  const lambda = lcm(p - 1n, q - 1n);
-  if (key.lambda !== undefined && (key.lambda <= 0n || key.lambda % lambda !== 0n)) {
+  const { lambda } = key;
+  if (lambda !== undefined && (lambda <= 0n || lambda % lcm(p - 1n, q - 1n) !== 0n)) {
     throw refuse('lambda does not belong to p and q');
   }
   return new PaillierPrivateKey(publicKey, {
     p: primeHalf(p, q),
     q: primeHalf(q, p),
     pInverse: modInverse(p, q)!,
-    lambda,
   });
 }
 

@@ -8,12 +8,10 @@ import { sha256 } from '#crypto';
 import { bigIntToBytes, bitLength, utf8 } from '../crypto/bytes.ts';
 import { ByteWriter } from '../wire/byte-writer.ts';
 import { PaillierError } from './errors.ts';
-import { isPerfectPower } from './number-theory.ts';
-import { hasSmallFactor, passesMillerRabin, SMALL_FACTOR_BITS } from './primality.ts';
+import { weaknessOf } from './weak-moduli.ts';
 
 export const DEFAULT_MODULUS_BITS = 3072;
 export const LEAST_MODULUS_BITS = 2048;
-const LARGEST_MODULUS_BITS = 16_384;
 
 export interface KeyPolicy {
   /** Refuse any other size. @default any of at least 2048 bits */
@@ -55,12 +53,23 @@ export class PaillierPublicKey {
 
 /**
  * Checks size and form of a modulus: of the size asked for, odd, without a factor below 2^20, no
- * prime and no power. That it is the product of two large primes cannot be seen from outside
- * without a proof by its maker; that is for the key holder's own check and for the trust in it.
+ * prime, no power and no product of two factors close to each other. That it is the product of two
+ * large primes cannot be seen from outside: that takes a proof by its maker, which
+ * `handleAnnouncedKey` asks for, or trust.
  * @throws PaillierError `modulus-too-small`, `weak-modulus`
  */
 export function importPublicKey({ n }: PublicKeyLike, policy: KeyPolicy = {}): PaillierPublicKey {
-  const { modulusBits, allowInsecureModulus = false } = policy;
+  requireModulusSize({ n }, policy);
+  const weakness = weaknessOf(n);
+  if (weakness !== undefined) throw new PaillierError('weak-modulus', `the modulus ${weakness}`);
+  return new PaillierPublicKey(n);
+}
+
+/** @throws PaillierError `modulus-too-small` for any other size than the policy's. */
+export function requireModulusSize(
+  { n }: PublicKeyLike,
+  { modulusBits, allowInsecureModulus = false }: KeyPolicy,
+): void {
   if (typeof n !== 'bigint' || n < 4n) {
     throw new PaillierError('modulus-too-small', 'a Paillier key has a bigint modulus n');
   }
@@ -77,17 +86,4 @@ export function importPublicKey({ n }: PublicKeyLike, policy: KeyPolicy = {}): P
       `a modulus of ${modulusBits} bits was agreed on, got ${bits}`,
     );
   }
-  const weakness = weaknessOf(n, bits);
-  if (weakness !== undefined) throw new PaillierError('weak-modulus', `the modulus ${weakness}`);
-  return new PaillierPublicKey(n);
-}
-
-function weaknessOf(n: bigint, bits: number): string | undefined {
-  if (bits > LARGEST_MODULUS_BITS) return `has ${bits} bits, beyond ${LARGEST_MODULUS_BITS}`;
-  if (n % 2n === 0n) return 'is even';
-  if (hasSmallFactor(n)) return `has a prime factor below 2^${SMALL_FACTOR_BITS}`;
-  if (isPerfectPower(n, SMALL_FACTOR_BITS)) return 'is a power';
-  // A prime passes to every base, so one base is enough to refuse all primes.
-  if (passesMillerRabin(n, 2n)) return 'is prime';
-  return undefined;
 }
