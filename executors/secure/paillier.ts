@@ -1,65 +1,39 @@
 /**
  * @file `paillier()`: secure sums under additively homomorphic encryption (Paillier, EUROCRYPT 1999).
  *
- * Two arrangements of roles. `keyHolder: 'server'` is that of tf-encrypted's federated-aggregations:
- * the server holds the key, an aggregation service adds ciphertexts that are sealed for it.
- * `keyHolder: 'key_holder'` is that of the RFC: a separate key holder decrypts a sum that the server
- * put a random mask on. In both, nobody sees a client's value unless two parties collude, as long as
- * all follow the protocol (honest but curious): ciphertexts carry no proof of whose they are, so an
- * aggregator that drops or repeats inputs, a server that adds inputs of its own under clients' names
- * or passes on keys of its own, and a key holder that decrypts wrongly are not found out. Pin keys
- * (`keys`) against the second; a sum out of its bounds is refused in any case.
+ * `keyHolder: 'server'` has the roles of tf-encrypted's federated-aggregations: the server holds the
+ * key, an aggregation service adds ciphertexts that are sealed for it. It is for a server and an
+ * aggregator that do not collude, and an aggregator that follows the protocol.
+ *
+ * `keyHolder: 'key_holder'` is after the RFC: a separate key holder decrypts what only the server can
+ * unmask. By default it adds up the signed inputs itself, masked by their clients; then nobody sees a
+ * client's value unless key holder and aggregator collude, whatever the others do. With
+ * `verifyInputs: false` it decrypts what the aggregator and the server say is the masked sum, which is
+ * for parties that follow the protocol.
+ *
+ * Keys and inputs are signed, and the key's modulus is proven well-formed. That inputs are honest is
+ * not proven, and a sum can be falsified by those who add and unmask it.
  */
 
-import { type Type, UnsupportedAggregationError } from '../../computations/types/index.ts';
-import type { PrivateKeyLike, X25519KeyPair } from '../../protocols/index.ts';
+import { UnsupportedAggregationError } from '../../computations/types/index.ts';
 import {
-  announcedKeyCodec,
   bitLength,
-  createEncryptor,
   DEFAULT_MODULUS_BITS,
-  decryptedSumCodec,
-  type EncryptedSum,
-  type Encryptor,
-  encryptedSumCodec,
-  importPublicKey,
   LEAST_MODULUS_BITS,
-  maskEncryptedSum,
-  type PackingPlan,
-  readDecryptedSum,
-  unmaskDecryptedSum,
+  memoryLedger,
+  type PrivateKeyLike,
+  type SessionLedger,
+  type X25519KeyPair,
 } from '../../protocols/index.ts';
-import type { ExecutorValue } from '../executor.ts';
-import { interruptible } from '../interruption.ts';
-import { CHANNEL_KEY_PAIR, type ChannelGrid } from './channel-operators.ts';
-import {
-  atEveryone,
-  atRole,
-  DEFAULT_TIMEOUT_MS,
-  requireEveryInput,
-  requireStageLimits,
-  requireWhole,
-  type StageOptions,
-} from './cohort.ts';
+import type { Operator } from '../leaf/operator.ts';
+import type { ChannelGrid } from './channel-operators.ts';
+import { DEFAULT_TIMEOUT_MS, requireStageLimits, requireWhole } from './cohort.ts';
 import { withRecipe } from './define-operator.ts';
-import { decoded, faultError, requireNoFault, requireProtocol } from './faults.ts';
-import {
-  KEY_PAIR,
-  type PaillierPolicy,
-  packingPlan,
-  paillierAggregate,
-  paillierEncryptor,
-  paillierOperators,
-} from './paillier-operators.ts';
-import type {
-  Participant,
-  ProtocolParties,
-  ProtocolSession,
-  SecureAggregationProtocol,
-  SecureSum,
-  SecureSumTask,
-} from './protocol.ts';
-import { encodeSetup } from './round-setup.ts';
+import { type IdentityProvider, SimulatedIdentities, simulatedIdentities } from './identities.ts';
+import type { PaillierPolicy, PaillierTerms } from './paillier/policy.ts';
+import { PaillierSession } from './paillier/session.ts';
+import { paillierOperators, paillierOperatorsOfRecipe } from './paillier-operators.ts';
+import type { SecureAggregationProtocol } from './protocol.ts';
 import { type SecureAggregation, secureAggregation } from './secure-aggregation.ts';
 
 export interface PaillierOptions {
@@ -91,7 +65,35 @@ export interface PaillierOptions {
     readonly aggregator?: X25519KeyPair;
   };
   /**
-   * The smallest cohort in which a client takes part.
+   * Whether a separate key holder adds the inputs itself, so that nobody can have it decrypt anything
+   * else. The clients then mask their values, seal them for it, and leave the masks with the
+   * aggregator, which adds masks instead of ciphertexts. Without, the aggregator and the server are
+   * taken at their word. A server that holds the key cannot: its clients' values would be masked
+   * from it by the aggregator alone.
+   * @default true where `keyHolder` is 'key_holder'
+   */
+  readonly verifyInputs?: boolean;
+  /**
+   * Who signs what, and by which roster it is checked. The parties are called `clients/0` and so on,
+   * `key_holder/0`, `aggregator/0` and `server/0`.
+   * @default `simulatedIdentities()`, which protect nothing outside of a simulation
+   */
+  readonly identities?: IdentityProvider;
+  /**
+   * Where the key holder and the aggregator note the sessions they served. Give one that lasts where
+   * they have keys that do.
+   * @default one that lives as long as the stack
+   */
+  readonly ledger?: SessionLedger;
+  /**
+   * Accept a key without a proof that it is well-formed, such as one of another library. A key that
+   * was given (`keys.paillier`) needs none.
+   * @default false
+   */
+  readonly acceptUnprovenKeys?: boolean;
+  /**
+   * The smallest cohort, and the fewest clients in a sum, in which a client takes part. The others
+   * may be lost.
    * @default 2
    */
   readonly minimumClients?: number;
@@ -110,7 +112,10 @@ export interface PaillierOptions {
 /**
  * Secure sums by Paillier encryption, for `localExecutorFactory({ secureAggregation: paillier() })`.
  * Many values are packed in each ciphertext. The key is made at the first sum of an executor stack
- * (a second or two for 3072 bits) and kept by it.
+ * (some three seconds for 3072 bits, with its proof) and kept by it.
+ *
+ * A client that fails, is late or refuses its value is lost; the sum is of the others, as long as
+ * there are `minimumClients` of them.
  * @throws UnsupportedAggregationError for an arrangement in which the server could read values.
  * @throws ValueError `value.out_of_range` for options that check nothing, or too small a modulus.
  */
@@ -130,256 +135,50 @@ export function paillierProtocol(options: PaillierOptions = {}): SecureAggregati
   requireStageLimits(minimumClients, timeoutMs);
   const sealed =
     aggregator === 'aggregator' && options.channels?.['clients->aggregator'] !== 'plaintext';
-  requireSafeRoles(keyHolder, aggregator, sealed);
+  requireSafeRoles(keyHolder, aggregator, sealed, options.verifyInputs);
   const modulusBits =
     options.modulusBits ??
     (keys.paillier === undefined ? DEFAULT_MODULUS_BITS : bitLength(keys.paillier.n));
   const least = allowInsecureModulus ? QUICK_MODULUS_BITS : LEAST_MODULUS_BITS;
   requireWhole('modulusBits', modulusBits, least, LARGEST_MODULUS_BITS);
-  const policy = { modulusBits, allowInsecureModulus };
-  const parties: PaillierPolicy = {
-    ...policy,
+  const separate = (options.verifyInputs ?? true) ? 'masked-inputs' : 'masked';
+  const terms: PaillierTerms = {
+    modulusBits,
+    allowInsecureModulus,
+    acceptUnprovenKeys: options.acceptUnprovenKeys ?? false,
     minimumClients,
+    keyHolder: `${keyHolder}/0`,
+    aggregator: `${aggregator}/0`,
+    decrypts: keyHolder === 'server' ? 'unmasked' : separate,
     sealed,
-    decrypts: keyHolder === 'server' ? 'unmasked' : 'masked',
+  };
+  const policy: PaillierPolicy = {
+    ...terms,
+    identities: options.identities ?? simulatedIdentities(),
+    ledger: options.ledger ?? memoryLedger(),
+    ...(keys.paillier === undefined ? {} : { privateKey: keys.paillier }),
+    ...(keys.aggregator === undefined ? {} : { aggregatorKeys: keys.aggregator }),
   };
   return {
     name: 'paillier',
     timeoutMs,
     roles: [keyHolder, aggregator].filter((placement) => placement !== 'server'),
-    operators:
-      keys.paillier === undefined && keys.aggregator === undefined
-        ? withRecipe('paillier', paillierOperators, parties)
-        : // Given keys stay on the thread where they are.
-          paillierOperators({
-            ...parties,
-            ...(keys.paillier === undefined ? {} : { privateKey: keys.paillier }),
-            ...(keys.aggregator === undefined ? {} : { aggregatorKeys: keys.aggregator }),
-          }),
-    open: (parties) => new PaillierSession(parties, { keyHolder, aggregator, timeoutMs, policy }),
+    operators: operatorsOf(policy, terms, options),
+    open: (parties) => new PaillierSession(parties, policy, timeoutMs),
   };
 }
 
-interface SessionOptions {
-  readonly keyHolder: string;
-  readonly aggregator: string;
-  readonly timeoutMs: number;
-  readonly policy: { readonly modulusBits: number; readonly allowInsecureModulus: boolean };
-}
-
-/** Handles and keys that serve every sum of a stack. */
-interface Keys {
-  readonly privateKey: ExecutorValue;
-  readonly channel: ExecutorValue;
-  readonly channelPublicKey: Uint8Array;
-  readonly aggregator: ExecutorValue;
-  readonly clients: readonly ExecutorValue[];
-  /** The server's own, for its mask. */
-  readonly server: Encryptor;
-}
-
-class PaillierSession implements ProtocolSession {
-  readonly #parties: ProtocolParties;
-  readonly #options: SessionOptions;
-  readonly #keyHolder: Participant;
-  readonly #aggregator: Participant;
-  readonly #handles: ExecutorValue[] = [];
-  #keys: Promise<Keys> | undefined;
-  #closed = false;
-
-  constructor(parties: ProtocolParties, options: SessionOptions) {
-    this.#parties = parties;
-    this.#options = options;
-    const at = (placement: string) =>
-      placement === 'server' ? parties.server : parties.role(placement);
-    this.#keyHolder = at(options.keyHolder);
-    this.#aggregator = at(options.aggregator);
-  }
-
-  async sum(task: SecureSumTask): Promise<SecureSum> {
-    const values = requireEveryInput(task.inputs);
-    // Other sums may wait for the same keys, so they are made to the end.
-    const keys = await interruptible(this.#requireKeys(task), task.options?.signal);
-    const plan = packingPlan(
-      task.terms,
-      this.#parties.clients.length,
-      this.#options.policy.modulusBits,
-    );
-    const inputs = await this.#encrypt(task, values, keys);
-    const encrypted = decoded(
-      encryptedSumCodec.decode(await this.#aggregate(task, keys, inputs)),
-      this.#aggregator.name,
-    );
-    this.#requireWholeCohort(encrypted);
-    return this.#options.keyHolder === 'server'
-      ? this.#decryptOwn(task, keys, plan, encrypted)
-      : this.#decryptMasked(task, keys, plan, encrypted);
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#disposeKeys();
-  }
-
-  #disposeKeys(): void {
-    for (const handle of this.#handles.splice(0)) dispose(handle);
-  }
-
-  /** The keys of this stack; sums that begin at the same time share one set-up. */
-  #requireKeys(task: SecureSumTask): Promise<Keys> {
-    this.#keys ??= this.#makeKeys(task).catch((error: unknown) => {
-      this.#keys = undefined;
-      this.#disposeKeys();
-      throw error;
-    });
-    return this.#keys;
-  }
-
-  async #makeKeys(task: SecureSumTask): Promise<Keys> {
-    const setup = encodeSetup(task, this.#parties, this.#keyHolder.name);
-    const stage = this.#stage('keys');
-    const pairAt = (role: Participant, uri: string, args: readonly Uint8Array[], type: Type) =>
-      atRole(
-        role,
-        stage,
-        async (party) => {
-          const [secret, published] = await party.split(await party.call(uri, args, type));
-          const own = this.#own(secret as ExecutorValue);
-          return { own, published: await party.read(published as ExecutorValue) };
-        },
-        ({ own }) => dispose(own),
-      );
-    const holder = await pairAt(this.#keyHolder, 'paillier_key_pair', [setup], KEY_PAIR);
-    const channel = await pairAt(this.#aggregator, 'channel_key_pair', [], CHANNEL_KEY_PAIR);
-    const announced = holder.published;
-    const prepare = async (party: Participant) =>
-      this.#own(await party.call('paillier_prepare', [announced], paillierEncryptor.type));
-    const { n } = decoded(announcedKeyCodec.decode(announced), this.#keyHolder.name);
-    const { policy } = this.#options;
-    return {
-      privateKey: holder.own,
-      channel: channel.own,
-      channelPublicKey: channel.published,
-      aggregator: await atRole(this.#aggregator, stage, prepare, dispose),
-      clients: await atEveryone(this.#parties.clients, stage, prepare, dispose),
-      server: createEncryptor(requireProtocol('keys', () => importPublicKey({ n }, policy))),
-    };
-  }
-
-  #encrypt(
-    task: SecureSumTask,
-    values: readonly ExecutorValue[],
-    keys: Keys,
-  ): Promise<Uint8Array[]> {
-    return atEveryone(this.#parties.clients, this.#stage('encrypt', task), (client, i) =>
-      client.request('paillier_encrypt', [
-        keys.clients[i] as ExecutorValue,
-        encodeSetup(task, this.#parties, client.name),
-        keys.channelPublicKey,
-        values[i] as ExecutorValue,
-      ]),
-    );
-  }
-
-  async #aggregate(
-    task: SecureSumTask,
-    keys: Keys,
-    inputs: readonly Uint8Array[],
-  ): Promise<Uint8Array> {
-    const stage = this.#stage('aggregate', task);
-    const setup = encodeSetup(task, this.#parties, this.#aggregator.name);
-    const step = (uri: string, args: readonly (Uint8Array | ExecutorValue)[]) =>
-      atRole(
-        this.#aggregator,
-        stage,
-        (aggregator) => aggregator.call(uri, args, paillierAggregate.type),
-        dispose,
-      );
-    let aggregate = await step('paillier_aggregate', [keys.aggregator, setup]);
-    try {
-      for (const [i, input] of inputs.entries()) {
-        const sender = new TextEncoder().encode(this.#parties.clients[i]?.name);
-        const next = await step('paillier_add', [aggregate, keys.channel, sender, input]);
-        aggregate[Symbol.dispose]();
-        aggregate = next;
-      }
-      return await atRole(this.#aggregator, stage, (aggregator) =>
-        aggregator.request('paillier_finish', [aggregate]),
-      );
-    } finally {
-      aggregate[Symbol.dispose]();
-    }
-  }
-
-  /** The server holds the key: the sum is meant for it. */
-  async #decryptOwn(
-    task: SecureSumTask,
-    keys: Keys,
-    plan: PackingPlan,
-    sum: EncryptedSum,
-  ): Promise<SecureSum> {
-    const decrypted = await this.#requestDecryption(task, keys, sum);
-    const { publicKey } = keys.server;
-    const setup = { session: task.session, round: 0, plan, publicKey };
-    return requireNoFault(readDecryptedSum(setup, decrypted, sum.clients));
-  }
-
-  /** A separate key holder decrypts the sum under a mask that only the server can take off. */
-  async #decryptMasked(
-    task: SecureSumTask,
-    keys: Keys,
-    plan: PackingPlan,
-    sum: EncryptedSum,
-  ): Promise<SecureSum> {
-    const setup = { session: task.session, round: 0, plan, encryptor: keys.server };
-    const masked = requireNoFault(maskEncryptedSum(setup, sum));
-    const decrypted = await this.#requestDecryption(task, keys, masked.message);
-    return requireNoFault(unmaskDecryptedSum(masked.state, decrypted));
-  }
-
-  async #requestDecryption(task: SecureSumTask, keys: Keys, sum: EncryptedSum) {
-    const setup = encodeSetup(task, this.#parties, this.#keyHolder.name);
-    const bytes = await atRole(this.#keyHolder, this.#stage('decrypt', task), (keyHolder) =>
-      keyHolder.request('paillier_decrypt', [
-        keys.privateKey,
-        setup,
-        encryptedSumCodec.encode(sum),
-      ]),
-    );
-    return decoded(decryptedSumCodec.decode(bytes), this.#keyHolder.name);
-  }
-
-  /**
-   * The aggregator says whose inputs are in the sum. That it tells the truth cannot be seen from a
-   * ciphertext; that it says so of others, or of some only, can.
-   */
-  #requireWholeCohort({ clients }: EncryptedSum): void {
-    const cohort = this.#parties.clients.map(({ name }) => name);
-    const given = new Set(clients);
-    if (clients.length === cohort.length && cohort.every((name) => given.has(name))) return;
-    throw faultError({
-      kind: 'fault',
-      stage: 'aggregate',
-      code: 'wrong-cohort',
-      offender: this.#aggregator.name,
-      message: `the sum is said to be of ${clients.length} clients, which are not the ${cohort.length} of this cohort`,
-    });
-  }
-
-  #stage(stage: string, task?: SecureSumTask): StageOptions {
-    return { stage, timeoutMs: this.#options.timeoutMs, request: task?.options };
-  }
-
-  /** Keeps a handle until the session closes. */
-  #own(handle: ExecutorValue): ExecutorValue {
-    if (this.#closed) dispose(handle);
-    else this.#handles.push(handle);
-    return handle;
-  }
-}
-
-function dispose(handle: ExecutorValue): void {
-  handle[Symbol.dispose]();
+/** Keys, identities and ledgers that were given stay on the thread where they are. */
+function operatorsOf(
+  policy: PaillierPolicy,
+  terms: PaillierTerms,
+  { keys = {}, ledger }: PaillierOptions,
+): readonly Operator[] {
+  const { identities } = policy;
+  const given =
+    keys.paillier !== undefined || keys.aggregator !== undefined || ledger !== undefined;
+  if (given || !(identities instanceof SimulatedIdentities)) return paillierOperators(policy);
+  return withRecipe('paillier', paillierOperatorsOfRecipe, { terms, identities: identities.seed });
 }
 
 /** Keys of this size can be factored; below it not even the tests' values fit. */
@@ -387,7 +186,12 @@ const QUICK_MODULUS_BITS = 256;
 /** More takes longer than anybody waits. */
 const LARGEST_MODULUS_BITS = 16_384;
 
-function requireSafeRoles(keyHolder: string, aggregator: string, sealed: boolean): void {
+function requireSafeRoles(
+  keyHolder: string,
+  aggregator: string,
+  sealed: boolean,
+  verifyInputs: boolean | undefined,
+): void {
   // Without types a role could be given to a client, or two roles to one party.
   if (
     !['server', 'key_holder'].includes(keyHolder) ||
@@ -402,9 +206,11 @@ function requireSafeRoles(keyHolder: string, aggregator: string, sealed: boolean
   const problem =
     aggregator === 'server'
       ? "The server cannot both hold the key and receive the clients' ciphertexts: it could decrypt each of them. Let an aggregator add (aggregator: 'aggregator'), or a key holder decrypt (keyHolder: 'key_holder')."
-      : sealed
-        ? undefined
-        : "A server that holds the key must not see the clients' ciphertexts: leave { 'clients->aggregator': 'sealed' }.";
+      : verifyInputs === true
+        ? "A server that holds the key gets the sum alone, from an aggregator that it trusts to add: only a separate key holder can verify inputs (keyHolder: 'key_holder')."
+        : sealed
+          ? undefined
+          : "A server that holds the key must not see the clients' ciphertexts: leave { 'clients->aggregator': 'sealed' }.";
   if (problem !== undefined)
     throw new UnsupportedAggregationError('aggregation.unsafe_roles', problem);
 }

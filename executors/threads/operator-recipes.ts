@@ -5,7 +5,7 @@
 
 import type { Operator, OperatorRecipe } from '../leaf/operator.ts';
 import { maskingOperators } from '../secure/masking-operators.ts';
-import { paillierOperators } from '../secure/paillier-operators.ts';
+import { paillierOperatorsOfRecipe } from '../secure/paillier-operators.ts';
 import { perturbationOperators } from '../secure/perturbations-operators.ts';
 import { quantizationOperators } from '../secure/quantization/operators.ts';
 import { secAggOperatorsOfRecipe } from '../secure/secagg/operators.ts';
@@ -27,7 +27,8 @@ const FAMILIES: {
 } = {
   // Each recipe is written by the protocol that made the operators, with the options it made them of.
   masking: (options) => maskingOperators(options as Parameters<typeof maskingOperators>[0]),
-  paillier: (options) => paillierOperators(options as Parameters<typeof paillierOperators>[0]),
+  paillier: (options) =>
+    paillierOperatorsOfRecipe(options as Parameters<typeof paillierOperatorsOfRecipe>[0]),
   perturbations: (options) =>
     perturbationOperators(options as Parameters<typeof perturbationOperators>[0]),
   quantization: (options) =>

@@ -6,12 +6,21 @@ const quick = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 
 
 describeSecureProtocol('masking', () => masking({ minimumClients: 1 }));
 describeSecureProtocol('perturbations', () => perturbations({ minimumClients: 1 }));
-describeSecureProtocol('paillier, key at the server', () => paillier(quick));
-describeSecureProtocol('paillier, separate key holder', () =>
-  paillier({ ...quick, keyHolder: 'key_holder' }),
+describeSecureProtocol('paillier, key at the server', () => paillier(quick), { dropouts: true });
+describeSecureProtocol(
+  'paillier, separate key holder',
+  () => paillier({ ...quick, keyHolder: 'key_holder' }),
+  { dropouts: true },
 );
-describeSecureProtocol('paillier, key holder and adding server', () =>
-  paillier({ ...quick, keyHolder: 'key_holder', aggregator: 'server' }),
+describeSecureProtocol(
+  'paillier, key holder and server that keeps masks',
+  () => paillier({ ...quick, keyHolder: 'key_holder', aggregator: 'server' }),
+  { dropouts: true },
+);
+describeSecureProtocol(
+  'paillier, separate key holder that is told the sum',
+  () => paillier({ ...quick, keyHolder: 'key_holder', verifyInputs: false }),
+  { dropouts: true },
 );
 describeSecureProtocol('masking on threads', () => masking({ minimumClients: 1 }), {
   threads: 2,
@@ -20,7 +29,7 @@ describeSecureProtocol('masking on threads', () => masking({ minimumClients: 1 }
 describeSecureProtocol(
   'paillier on threads',
   () => paillier({ ...quick, keyHolder: 'key_holder' }),
-  { threads: 2, runs: 3 },
+  { threads: 2, runs: 3, dropouts: true },
 );
 describeSecureProtocol('secAgg', () => secAgg({ minimumClients: 1 }), { dropouts: true });
 describeSecureProtocol('secAggPlus', () => secAggPlus({ minimumClients: 1 }), { dropouts: true });
