@@ -24,3 +24,8 @@ export {
   ThreadedLeaves,
   type ThreadedLeavesOptions,
 } from './threads/threaded-leaves.ts';
+export {
+  type UnmaskingThreads,
+  type UnmaskingThreadsOptions,
+  unmaskingThreads,
+} from './threads/unmasking-threads.ts';
