@@ -4,7 +4,13 @@ import { BitReader, BitWriter } from '../bit-cursor.ts';
 import { bitsPerValue, isPowerOfTwo, TWO_32, TWO_64 } from '../modulus.ts';
 import type { Residues32, Residues64 } from '../residues.ts';
 import { HOST_IS_LITTLE_ENDIAN } from './keystream-words.ts';
-import { maskByRejection32, maskByRejection64, maskWords32, maskWords64 } from './plain-masks.ts';
+import {
+  maskByRejection32,
+  maskByRejection64,
+  maskWords32,
+  maskWords64,
+  signedModulo,
+} from './plain-masks.ts';
 import type { WordKernel, WordResidues } from './word-kernel.ts';
 
 export const plainKernel: WordKernel = {
@@ -115,8 +121,15 @@ function combine32({ modulus, values }: Residues32, operand: Uint32Array, sign: 
     }
     return;
   }
-  // Below 2^33, so exact as doubles.
   const limit = Number(modulus);
+  if (limit < 2 ** 31) {
+    for (let i = 0; i < values.length; i += 1) {
+      const change = sign === 1 ? operand[i]! - limit : -operand[i]!;
+      values[i] = signedModulo(values[i]! + change, limit);
+    }
+    return;
+  }
+  // Below 2^33, so exact as doubles.
   for (let i = 0; i < values.length; i += 1) {
     const value = values[i]! + (sign === 1 ? operand[i]! : limit - operand[i]!);
     values[i] = value >= limit ? value - limit : value;
@@ -125,15 +138,15 @@ function combine32({ modulus, values }: Residues32, operand: Uint32Array, sign: 
 
 function combine64({ modulus, values }: Residues64, operand: BigUint64Array, sign: 1 | -1): void {
   if (isPowerOfTwo(modulus)) {
-    // V8 compiles this form to machine code.
-    const bits = bitsPerValue(modulus);
+    // V8 compiles the addition of 64-bit words to one machine instruction.
+    const mask = modulus - 1n;
     if (sign === 1) {
       for (let i = 0; i < values.length; i += 1) {
-        values[i] = BigInt.asUintN(bits, values[i]! + operand[i]!);
+        values[i] = BigInt.asUintN(64, values[i]! + operand[i]!) & mask;
       }
     } else {
       for (let i = 0; i < values.length; i += 1) {
-        values[i] = BigInt.asUintN(bits, values[i]! - operand[i]!);
+        values[i] = BigInt.asUintN(64, values[i]! - operand[i]!) & mask;
       }
     }
     return;

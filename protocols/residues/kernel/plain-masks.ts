@@ -33,41 +33,86 @@ export function maskWords64(target: BigUint64Array, { keystream, sign }: Mask): 
 }
 
 /** Takes a word below the largest multiple of R that fits, modulo R: every residue as often. */
-export function maskByRejection32(target: Residues32, { keystream, sign }: Mask): void {
-  const { values } = target;
-  const modulus = Number(target.modulus);
-  const limit = Number(TWO_32 - (TWO_32 % target.modulus));
-  let next = 0;
-  while (next < values.length) {
+export function maskByRejection32(
+  { values, modulus }: Residues32,
+  { keystream, sign }: Mask,
+): void {
+  const limit = Number(TWO_32 - (TWO_32 % modulus));
+  for (let next = 0; next < values.length; ) {
     const words = keystreamWords32(keystream, Math.min(WORDS_32, values.length - next));
-    for (let i = 0; i < words.length; i += 1) {
-      const word = words[i]!;
-      if (word >= limit) continue;
-      // word % modulus, four times as fast; exact because both are below 2^32 and a double's
-      // quotient errs by less than the distance to the next integer.
-      const mask = word - Math.floor(word / modulus) * modulus;
-      const value = values[next]! + (sign === 1 ? mask : modulus - mask);
-      values[next] = value >= modulus ? value - modulus : value;
-      next += 1;
-    }
+    next += addAccepted32(values.subarray(next), words, Number(modulus), limit, sign);
   }
 }
 
-export function maskByRejection64(target: Residues64, { keystream, sign }: Mask): void {
-  const { values, modulus } = target;
+export function maskByRejection64(
+  { values, modulus }: Residues64,
+  { keystream, sign }: Mask,
+): void {
   const limit = TWO_64 - (TWO_64 % modulus);
-  let next = 0;
-  while (next < values.length) {
+  for (let next = 0; next < values.length; ) {
     const words = keystreamWords64(keystream, Math.min(WORDS_64, values.length - next));
+    next += addAccepted64(values.subarray(next), words, modulus, limit, sign);
+  }
+}
+
+/** Adds the words below `limit` to the leading values, as many as there are; returns how many. */
+function addAccepted32(
+  values: Uint32Array,
+  words: Uint32Array,
+  modulus: number,
+  limit: number,
+  sign: 1 | -1,
+): number {
+  let next = 0;
+  if (modulus < 2 ** 31) {
     for (let i = 0; i < words.length; i += 1) {
       const word = words[i]!;
       if (word >= limit) continue;
-      const mask = word % modulus;
-      const value = values[next]! + (sign === 1 ? mask : modulus - mask);
-      values[next] = value >= modulus ? value - modulus : value;
+      // word % modulus in integers; the quotient is exact as below.
+      const mask = (word - Math.imul(word / modulus, modulus)) | 0;
+      values[next] = signedModulo(values[next]! + (sign === 1 ? mask - modulus : -mask), modulus);
       next += 1;
     }
+    return next;
   }
+  for (let i = 0; i < words.length; i += 1) {
+    const word = words[i]!;
+    if (word >= limit) continue;
+    // word % modulus, four times as fast; exact because both are below 2^32 and a double's
+    // quotient errs by less than the distance to the next integer.
+    const mask = word - Math.floor(word / modulus) * modulus;
+    const value = values[next]! + (sign === 1 ? mask : modulus - mask);
+    values[next] = value >= modulus ? value - modulus : value;
+    next += 1;
+  }
+  return next;
+}
+
+/**
+ * The residue of a value in [-modulus, modulus), where modulus < 2^31. Without a branch, which on masked
+ * values would be mispredicted half of the time.
+ */
+export function signedModulo(value: number, modulus: number): number {
+  return (value + (modulus & (value >> 31))) | 0;
+}
+
+function addAccepted64(
+  values: BigUint64Array,
+  words: BigUint64Array,
+  modulus: bigint,
+  limit: bigint,
+  sign: 1 | -1,
+): number {
+  let next = 0;
+  for (let i = 0; i < words.length; i += 1) {
+    const word = words[i]!;
+    if (word >= limit) continue;
+    const mask = word % modulus;
+    const value = values[next]! + (sign === 1 ? mask : modulus - mask);
+    values[next] = value >= modulus ? value - modulus : value;
+    next += 1;
+  }
+  return next;
 }
 
 /**
