@@ -4,7 +4,7 @@
  * masks are erased with this step.
  */
 
-import { equalBytes, sha256, x25519SharedSecret } from '#crypto';
+import { equalBytes, sha256 } from '#crypto';
 import { SecretBytes } from '../../crypto/secret.ts';
 import { fault, ProtocolError } from '../../errors.ts';
 import { applyMasks, type Mask } from '../../masking/mask-kernel.ts';
@@ -14,6 +14,7 @@ import type { IntegerVector, Residues } from '../../residues/residues.ts';
 import { ByteReader } from '../../wire/byte-reader.ts';
 import { chosenByClients } from '../agreement.ts';
 import { Bitmap } from '../bitmap.ts';
+import { agreedSecret } from '../key-agreement.ts';
 import { maskOf, pairMaskSeed, selfMaskSeed } from '../mask-streams.ts';
 import type { DealtShares, MaskedVectors, SealedShare } from '../messages.ts';
 import { pairChannel, shareCommitment, TAG_LENGTH } from '../statements.ts';
@@ -103,7 +104,7 @@ function mask(
   const contextHash = sha256(context);
   const secrets = there.map(({ client: peer, maskKey }) => ({
     peer,
-    secret: sharedMaskSecret(content.maskSecret, maskKey),
+    secret: agreedSecret(content.maskSecret, maskKey),
   }));
   const lowOrder = secrets.find(({ secret }) => secret === undefined);
   if (lowOrder !== undefined) {
@@ -221,13 +222,4 @@ function openShare(
   maskShare.erase();
   selfShare.erase();
   return none;
-}
-
-function sharedMaskSecret(own: SecretBytes, key: Uint8Array): SecretBytes | undefined {
-  try {
-    return x25519SharedSecret(own, key);
-  } catch (error) {
-    if (error instanceof ProtocolError && error.code === 'low-order-key') return undefined;
-    throw error;
-  }
 }

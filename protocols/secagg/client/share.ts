@@ -4,14 +4,15 @@
  * give back the key of its pairwise masks, should it be lost, or the seed of its self mask.
  */
 
-import { ed25519Verify, randomBytes, x25519SharedSecret } from '#crypto';
+import { ed25519Verify, randomBytes } from '#crypto';
 import type { Rng } from '../../crypto/interface.ts';
 import type { SecretBytes } from '../../crypto/secret.ts';
-import { fault, ProtocolError } from '../../errors.ts';
+import { fault } from '../../errors.ts';
 import { isCanonicalKey } from '../../masking/roster.ts';
 import { randomFieldElement, splitSecret } from '../../shamir/index.ts';
 import { ByteWriter } from '../../wire/byte-writer.ts';
 import { chosenByClients } from '../agreement.ts';
+import { agreedSecret } from '../key-agreement.ts';
 import { merkleProofHolds, merkleRoot } from '../merkle.ts';
 import type { Neighbourhood, NeighbourKeys, SealedShare, SharedSecrets } from '../messages.ts';
 import {
@@ -293,12 +294,9 @@ function agreeWithPartners(
   const chosen = content.stage === 'chosen' ? new Set(content.chosen) : undefined;
   const partners: Partner[] = [];
   for (const [i, { client: other, channelKey, maskKey }] of entries.entries()) {
-    let shared: SecretBytes;
-    try {
-      shared = x25519SharedSecret(content.channelSecret, channelKey);
-    } catch (error) {
+    const shared = agreedSecret(content.channelSecret, channelKey);
+    if (shared === undefined) {
       for (const { keys } of partners) keys.erase();
-      if (!(error instanceof ProtocolError) || error.code !== 'low-order-key') throw error;
       return fault(
         'share-keys',
         'low-order-key',

@@ -12,6 +12,7 @@ import { addPacked, unpackResidues } from '../../residues/bit-packing.ts';
 import { isElement } from '../../shamir/field-element.ts';
 import { chosenByClients } from '../agreement.ts';
 import { Bitmap } from '../bitmap.ts';
+import { makesSecrets } from '../key-agreement.ts';
 import type {
   Advertisement,
   Confirmation,
@@ -136,7 +137,8 @@ function collectKeys(
   const { agreement, roster } = setup;
   const own = [toHex(channelKey), toHex(maskKey)] as const;
   for (const key of [channelKey, maskKey]) {
-    if (!isCanonicalKey(key)) {
+    // Every client that is given a key of low order refuses, which would end the round.
+    if (!isCanonicalKey(key) || !makesSecrets(key)) {
       return refuse(collection, 'invalid-key', 'a key is no canonical X25519 key', from);
     }
   }

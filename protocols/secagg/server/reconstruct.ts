@@ -4,11 +4,12 @@
  * wrong share is found out, and a secret is only ever reconstructed for one of the two kinds.
  */
 
-import { equalBytes, x25519PublicKey, x25519SharedSecret } from '#crypto';
+import { equalBytes, x25519PublicKey } from '#crypto';
 import type { SecretBytes } from '../../crypto/secret.ts';
 import { ProtocolError } from '../../errors.ts';
 import type { Residues } from '../../residues/residues.ts';
 import { reconstructChecked } from '../../shamir/index.ts';
+import { agreedSecret } from '../key-agreement.ts';
 import { pairMaskSeed, selfMaskSeed } from '../mask-streams.ts';
 import { seedCommitment } from '../statements.ts';
 import {
@@ -86,7 +87,7 @@ export function reconstructMasks(state: SecAggServerState): MasksToRemove | SecA
     } else {
       for (const partner of collection.neighbours(client).partners) {
         if (!survivors.has(partner)) continue;
-        const shared = sharedSecret(secret, collection.keys.get(partner)!.maskKey);
+        const shared = agreedSecret(secret, collection.keys.get(partner)!.maskKey);
         if (shared === undefined) {
           secret.erase();
           return ended(refuse(collection, 'wrong-secret', 'a key makes no secret', partner));
@@ -130,11 +131,15 @@ function secretOf(
     .map(([holder, value]) => ({ point: holder + 1, value }));
   const kind = alive ? 'self mask' : 'mask key';
   if (shares.length < threshold) {
+    const complaints = collection.complaints.filter(
+      (complaint) => complaint.client === client && complaint.code === 'bad-dealt-share',
+    );
     return refuse(
       collection,
       'too-few-shares',
       `${shares.length} shares of the ${kind} of ${nameOf(collection, client)} were given, below the threshold of ${threshold}`,
-      client,
+      // Of as many as the threshold one is honest; fewer may complain of nothing.
+      complaints.length >= threshold ? client : undefined,
     );
   }
   const found = reconstructChecked(shares, threshold, (candidate) =>
@@ -157,13 +162,4 @@ function secretOf(
     blamed.push({ client: point - 1, code: 'bad-revealed-share', with: client });
   }
   return found.secret;
-}
-
-function sharedSecret(secret: SecretBytes, key: Uint8Array): SecretBytes | undefined {
-  try {
-    return x25519SharedSecret(secret, key);
-  } catch (error) {
-    if (error instanceof ProtocolError && error.code === 'low-order-key') return undefined;
-    throw error;
-  }
 }
