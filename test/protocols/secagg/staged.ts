@@ -112,11 +112,11 @@ export class StagedRound {
     return taken;
   }
 
-  /** Everyone who is asked, and has a state, answers honestly, but for some. */
+  /** Everyone who has not answered yet, and has a state, answers honestly, but for some. */
   answerAll(silent: Iterable<number> = []): void {
     const left = new Set(silent);
     for (const [client, message] of this.messages) {
-      if (left.has(client)) continue;
+      if (left.has(client) || this.server.peek().answered.has(client)) continue;
       if (this.stage !== 'advertise' && !this.states.has(client)) continue;
       const outcome = this.step(client, message);
       if (outcome.kind === 'fault') continue;
@@ -153,9 +153,9 @@ export class StagedRound {
     return masks.kind === 'fault' ? masks : removeMasks(masks);
   }
 
-  /** Goes on honestly to the end; clients that answered in this stage do not answer again. */
-  finish(answered: Iterable<number> = []): SecAggServerFinished | SecAggServerFault {
-    let silent = answered;
+  /** Goes on honestly to the end, but for clients that are silent in this stage. */
+  finish(silentNow: Iterable<number> = []): SecAggServerFinished | SecAggServerFault {
+    let silent = silentNow;
     while (this.stage !== 'unmask') {
       this.answerAll(silent);
       silent = [];

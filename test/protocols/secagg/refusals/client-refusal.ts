@@ -3,7 +3,6 @@
 import { inspect } from 'node:util';
 import {
   type AdvertisedKeys,
-  ed25519PublicKey,
   ed25519Sign,
   generateX25519KeyPair,
   isFault,
@@ -102,7 +101,7 @@ function isSigner({ cohort }: StagedRound, secret: SecretBytes): boolean {
 
 /** A client that helps the server signs whatever keys the server likes. */
 export function signedKeys(
-  { cohort }: StagedRound,
+  { cohort }: Pick<StagedRound, 'cohort'>,
   client: number,
   keys: { readonly channelKey?: Uint8Array; readonly maskKey?: Uint8Array } = {},
 ): AdvertisedKeys {
@@ -149,5 +148,3 @@ export const NON_CANONICAL_KEYS: readonly Uint8Array[] = [
   'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
   '0900000000000000000000000000000000000000000000000000000000000080',
 ].map((hex) => new Uint8Array(Buffer.from(hex, 'hex')));
-
-export { ed25519PublicKey };

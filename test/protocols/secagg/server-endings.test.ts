@@ -1,0 +1,205 @@
+/** @file What ends a round at the server: by name, with its state used up and nothing of a sum given. */
+
+import {
+  advanceSecAggServer,
+  type ClientMessage,
+  reconstructMasks,
+  removeMasks,
+  type SecAggServerStage,
+  startSecAggServer,
+  sumVector,
+} from 'fedloom/protocols';
+import { describe, expect, test } from 'vitest';
+import { cohortOf } from './cohort.ts';
+import { flipped, freshKey, signedKeys } from './refusals/client-refusal.ts';
+import { LIAR } from './refusals/server-refusal.ts';
+import { STAGES_OF } from './refusals/steps.ts';
+import { SHAPES, type Shape, StagedRound } from './staged.ts';
+
+const shapes = Object.keys(SHAPES) as Shape[];
+
+describe.each(shapes)('a round ends below its threshold (%s)', (shape) => {
+  const stages: readonly SecAggServerStage[] = ['advertise', ...STAGES_OF[shape]];
+
+  test.each(stages.slice(0, -1))("after '%s', with nothing for anybody", (at) => {
+    const round = StagedRound.of(shape).to(at);
+    const { threshold } = round.cohort.agreement;
+    round.answerAll(allBut(threshold - 1, round));
+    const { server } = round;
+    expect(round.advance()).toEqual({
+      kind: 'fault',
+      stage: at,
+      code: 'too-few-clients',
+      message: expect.stringContaining(`below the threshold of ${threshold}`),
+    });
+    expect(server.consumed).toBe(true);
+    expect(() => advanceSecAggServer(server)).toThrow(/state-consumed/);
+  });
+
+  test('after the last stage, although the threshold held before', () => {
+    const round = StagedRound.of(shape).to('unmask');
+    const { threshold } = round.cohort.agreement;
+    round.answerAll(allBut(threshold - 1, round));
+    const { server } = round;
+    // It is nobody's fault: no offender.
+    expect(reconstructMasks(server)).toEqual({
+      kind: 'fault',
+      stage: 'unmask',
+      code: 'too-few-shares',
+      message: expect.stringContaining(`below the threshold of ${threshold}`),
+    });
+    expect(server.consumed).toBe(true);
+    expect(() => reconstructMasks(server)).toThrow(/state-consumed/);
+  });
+});
+
+test.each(['complete', 'believed'] as const)(
+  'as few as the threshold are enough in every stage (%s)',
+  (shape) => {
+    for (const at of ['advertise', ...STAGES_OF[shape]] as const) {
+      const round = StagedRound.of(shape).to(at);
+      const { threshold } = round.cohort.agreement;
+      expect(round.finish(allBut(threshold, round)).kind).toBe('finish');
+    }
+  },
+);
+
+describe.each(shapes)('a client that published something else ends the round (%s)', (shape) => {
+  const offender = shape === 'complete' || shape === 'chosen' ? 'client-1' : 'client 1';
+
+  test('than the seed of its self mask', () => {
+    const round = StagedRound.of(shape).to('share-keys');
+    lie(round, 'shared-secrets', (message) => ({
+      ...message,
+      seedCommitment: flipped(message.seedCommitment),
+    }));
+    expect(round.finish([LIAR])).toEqual({
+      kind: 'fault',
+      stage: 'unmask',
+      code: 'wrong-secret',
+      message: expect.any(String),
+      offender,
+    });
+  });
+
+  test('than the key of its masks, once it is lost', () => {
+    const round = StagedRound.of(shape);
+    const maskKey = freshKey();
+    lie(round, 'advertisement', ({ channelKey, ...message }, { cohort }) => ({
+      ...message,
+      ...signedKeys({ cohort }, LIAR, { channelKey, maskKey }),
+    }));
+    // It holds to its lie, or nobody could open what it deals.
+    Object.assign(round.states.get(LIAR)!.peek().content, { maskKey });
+    round.answerAll([LIAR]);
+    round.advance();
+    round.to('mask-vectors');
+    expect(round.finish([LIAR])).toEqual({
+      kind: 'fault',
+      stage: 'unmask',
+      code: 'wrong-secret',
+      message: expect.any(String),
+      offender,
+    });
+  });
+
+  test('than shares, to more than can be spared', () => {
+    const round = StagedRound.of(shape).to('share-keys');
+    lie(round, 'shared-secrets', (message) => ({
+      ...message,
+      shares: message.shares.map((share) => ({ ...share, sealed: flipped(share.sealed) })),
+    }));
+    const end = round.finish([LIAR]);
+    const { threshold, neighbours } = round.cohort.agreement;
+    expect(end).toEqual({
+      kind: 'fault',
+      stage: 'unmask',
+      code: 'too-few-shares',
+      message: expect.any(String),
+      // As many as the threshold complain of it: one of them at least is honest.
+      ...(neighbours >= threshold && { offender }),
+    });
+  });
+});
+
+test('a sum that honest clients cannot make is not given', () => {
+  const vectors = [{ ...sumVector('a', 3, 100n, 5), modulus: 2n ** 32n }];
+  const round = StagedRound.of('complete', { agreement: { vectors } }).to('mask-vectors');
+  lie(round, 'masked-vectors', (message) => ({
+    ...message,
+    vectors: message.vectors.map((vector) => ({
+      ...vector,
+      packed: vector.packed.with(3, vector.packed[3]! ^ 0x80),
+    })),
+  }));
+  round.answerAll([LIAR]);
+  round.advance();
+  round.to('unmask').answerAll();
+  const masks = reconstructMasks(round.server);
+  if (masks.kind !== 'masks') throw new Error(masks.message);
+  expect(removeMasks(masks)).toEqual({
+    kind: 'fault',
+    stage: 'unmask',
+    code: 'sum-out-of-range',
+    message: expect.stringContaining('position 0 of vector "a"'),
+  });
+  expect(masks.masks.flat().every(({ seed }) => seed.erased)).toBe(true);
+});
+
+describe('the server’s own mistakes are thrown', () => {
+  const { agreement, roster } = cohortOf(SHAPES.complete);
+
+  test('a round that makes no sense', () => {
+    const senseless = { ...agreement, threshold: 6 };
+    expect(() => startSecAggServer({ agreement: senseless, roster: roster! })).toThrow(
+      /invalid-argument/,
+    );
+  });
+
+  test('a round in the active model without a roster', () => {
+    expect(() => startSecAggServer({ agreement })).toThrow(/invalid-argument.*roster/);
+  });
+
+  test('the end of a round before its last stage', () => {
+    const { server } = StagedRound.of('complete').to('mask-vectors');
+    expect(() => reconstructMasks(server)).toThrow(/invalid-argument.*'mask-vectors'/);
+    expect(server.consumed).toBe(false);
+  });
+
+  test('a stage after the last', () => {
+    const { server } = StagedRound.of('complete').to('unmask');
+    expect(() => advanceSecAggServer(server)).toThrow(/invalid-argument/);
+    expect(server.consumed).toBe(false);
+  });
+
+  test.each(['advertise', ...STAGES_OF.complete] as const)("an old state, in '%s'", (at) => {
+    const round = StagedRound.of('complete').to(at);
+    const old = round.server;
+    const message = round.answer(2);
+    round.deliver(2, message);
+    expect(old.consumed).toBe(true);
+    round.server = old;
+    expect(() => round.deliver(3, round.answer(3))).toThrow(/state-consumed/);
+  });
+});
+
+/** Client 1 sends something else than it should, and the server takes it. */
+function lie<K extends ClientMessage['kind']>(
+  round: StagedRound,
+  kind: K,
+  change: (
+    message: Extract<ClientMessage, { readonly kind: K }>,
+    round: StagedRound,
+  ) => ClientMessage,
+): void {
+  const message = round.answer(LIAR);
+  if (message.kind !== kind) throw new Error(`expected ${kind}, got ${message.kind}`);
+  const told = change(message as Extract<ClientMessage, { readonly kind: K }>, round);
+  const taken = round.deliver(LIAR, told);
+  if (taken.kind === 'fault') throw new Error(`${taken.code}: ${taken.message}`);
+}
+
+/** All that are asked but the last `count` of them. */
+function allBut(count: number, { messages }: StagedRound): number[] {
+  return [...messages.keys()].slice(0, messages.size - count);
+}
