@@ -107,7 +107,12 @@ export const maskedInputCodec: MessageCodec<MaskedInput> = messageCodec(
     const transcript = reader.raw(32);
     const contextHash = reader.raw(32);
     const count = reader.count(limits.vectors, 7);
-    const vectors = Array.from({ length: count }, () => readResidues(reader, limits));
+    let values = limits.values;
+    const vectors = Array.from({ length: count }, () => {
+      const vector = readResidues(reader, { ...limits, values });
+      values -= vector.values.length;
+      return vector;
+    });
     return { kind: 'masked-input', ...heading, client, transcript, contextHash, vectors };
   },
 );

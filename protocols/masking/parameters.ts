@@ -170,10 +170,12 @@ export function readParameters(
 ): MaskingParameters {
   const clients = reader.uint32();
   const count = reader.count(limits.vectors, LEAST_VECTOR_BYTES);
+  let values = 0;
   const vectors = Array.from({ length: count }, (): MaskedVector => {
     const id = reader.text(IDENTITY_LIMIT);
     const length = reader.uint32();
-    if (length > limits.values) throw malformed(`vector "${id}" has ${length} values`);
+    values += length;
+    if (values > limits.values) throw malformed(`the vectors up to "${id}" have ${values} values`);
     const modulus = readUnsigned(reader, limits.modulusBits);
     const kind = reader.uint8();
     if (kind === MODULAR) return { kind: 'modular-sum', id, length, modulus };

@@ -252,10 +252,12 @@ export const maskedVectorsCodec: MessageCodec<MaskedVectors> = messageCodec(
     const contextHash = reader.raw(32);
     const complaints = readBitmap(reader);
     const included = readTags(reader);
+    let values = 0;
     const vectors = list(reader, 6, () => {
       const modulus = readUnsigned(reader, limits.modulusBits);
       const length = reader.uint32();
-      if (modulus < 2n || length > limits.values) throw malformed(`a vector of ${length} values`);
+      values += length;
+      if (modulus < 2n || values > limits.values) throw malformed(`a vector of ${length} values`);
       return { modulus, length, packed: reader.raw(packedLength(modulus, length)) };
     });
     return { kind: 'masked-vectors', ...heading, contextHash, complaints, included, vectors };
@@ -351,7 +353,7 @@ function writeShares(writer: ByteWriter, shares: readonly SealedShare[]): void {
 function readShares(reader: ByteReader): SealedShare[] {
   const count = reader.uint16();
   const committed = reader.uint8();
-  if (committed > 1) throw malformed('shares are committed to or not');
+  if (committed > Math.min(1, count)) throw malformed('shares are committed to or not');
   const length = SEALED_LENGTH + committed * 2 * TAG_LENGTH;
   if (count * length > reader.remaining) throw malformed(`${count} shares exceed the message`);
   return Array.from({ length: count }, () => ({
@@ -379,7 +381,10 @@ function readStatements(reader: ByteReader): Uint8Array[] {
   if (length !== TAG_LENGTH && length !== SIGNATURE_LENGTH) {
     throw malformed(`statements of ${length} bytes`);
   }
-  return list(reader, length, () => reader.raw(length));
+  const statements = list(reader, length, () => reader.raw(length));
+  // One encoding of no statements, too.
+  if (statements.length === 0 && length !== TAG_LENGTH) throw malformed('statements of no length');
+  return statements;
 }
 
 function writeList(writer: ByteWriter, items: readonly Uint8Array[]): void {

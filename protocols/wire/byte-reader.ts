@@ -85,4 +85,5 @@ export function malformed(message: string, cause?: unknown): ProtocolError {
   return new ProtocolError('malformed-message', message, cause === undefined ? {} : { cause });
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+// A byte order mark stays part of the text, or two encodings would be one name.
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -17,7 +17,7 @@ export interface DecodingLimits {
   readonly clients?: number;
   /** Vectors or segments in one message. @default 4,096 */
   readonly vectors?: number;
-  /** Values in one vector. @default 2^28 */
+  /** Values in all vectors of one message. @default 2^28 */
   readonly values?: number;
   /** Bits of one modulus. @default 4,096 */
   readonly modulusBits?: number;

@@ -131,9 +131,14 @@ it('keeps to the limits it is given', () => {
     'malformed-message',
   );
   const bytes = maskedInputCodec.encode(input);
-  for (const limits of [{ vectors: 2 }, { values: 2 }, { modulusBits: 64 }]) {
+  // Four values in all, three of them in one vector.
+  for (const limits of [{ vectors: 2 }, { values: 2 }, { values: 3 }, { modulusBits: 64 }]) {
     expect(codeOf(maskedInputCodec.decode(bytes, limits))).toBe('malformed-message');
   }
+  expect(codeOf(maskedInputCodec.decode(bytes, { values: 4 }))).toBe('masked-input');
+  const agreed = parametersCodec.encode(parameters);
+  expect(parametersCodec.decode(agreed, { values: 5 })).toMatchObject({ kind: 'fault' });
+  expect(parametersCodec.decode(agreed, { values: 6 })).toEqual(parameters);
   const decoded = maskedInputCodec.decode(bytes);
   expect(
     decoded.kind === 'masked-input' && equalResidues(decoded.vectors[0]!, input.vectors[0]!),
