@@ -7,6 +7,7 @@ import { aesCtrKeystream, hkdfSha256 } from '#crypto';
 import { utf8 } from '../crypto/bytes.ts';
 import { KEYSTREAM_CHUNK, type Rng } from '../crypto/interface.ts';
 import { uniformBelow } from '../crypto/random.ts';
+import type { SecretBytes } from '../crypto/secret.ts';
 import { ByteWriter } from '../wire/byte-writer.ts';
 import type { SumHeader } from './messages.ts';
 
@@ -16,7 +17,7 @@ import type { SumHeader } from './messages.ts';
  * @returns Integers in [0, n).
  */
 export function expandMask(
-  seed: Uint8Array,
+  seed: SecretBytes | Uint8Array,
   header: SumHeader,
   client: string,
   { n, count }: { readonly n: bigint; readonly count: number },

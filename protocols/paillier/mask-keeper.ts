@@ -4,6 +4,7 @@
  * the sum, once. One mask alone would show its client's value to the key holder.
  */
 
+import { SecretBytes } from '../crypto/secret.ts';
 import { fault } from '../errors.ts';
 import { LinearState } from '../linear-state.ts';
 import type { PaillierFault } from './faults.ts';
@@ -25,7 +26,7 @@ interface KeptMasks {
   readonly setup: MaskKeeperSetup;
   readonly list: InputList;
   /** By client. */
-  readonly seeds: Map<string, Uint8Array>;
+  readonly seeds: Map<string, SecretBytes>;
 }
 
 export interface MaskKeeperContinued {
@@ -64,12 +65,12 @@ export function handleAtMaskKeeper(
   if (problem !== undefined) return problem;
   state.consume();
   kept.list.add(statement, mask.signature);
-  kept.seeds.set(mask.client, mask.seed);
+  kept.seeds.set(mask.client, new SecretBytes(mask.seed.slice()));
   return { kind: 'continue', state: stateOf(kept) };
 }
 
 /**
- * The sum of the masks of `clients`, once a session; the seeds are erased.
+ * The sum of the masks of `clients`, once a session; the seeds are erased then.
  * @throws ProtocolError `state-consumed`
  */
 export function finishMaskKeeper(
@@ -95,7 +96,7 @@ export function finishMaskKeeper(
     const masks = expandMask(seeds.get(client)!, list.header, client, { n, count: sums.length });
     for (const [i, mask] of masks.entries()) sums[i] = (sums[i]! + mask) % n;
   }
-  for (const seed of seeds.values()) seed.fill(0);
+  for (const seed of seeds.values()) seed.erase();
   return {
     kind: 'finish',
     message: {

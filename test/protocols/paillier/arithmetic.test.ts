@@ -1,17 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { searchBlumPrime } from '../../../protocols/paillier/blum-primes.ts';
 import { bestShape, FixedBase } from '../../../protocols/paillier/fixed-base.ts';
 import {
   gcd,
   integerRoot,
   isPerfectPower,
+  jacobi,
   lcm,
   modInverse,
   modPow,
   primesBelow,
 } from '../../../protocols/paillier/number-theory.ts';
-import { hasSmallFactor, isProbablePrime } from '../../../protocols/paillier/primality.ts';
+import {
+  hasSmallFactor,
+  isProbablePrime,
+  productOfSmallFactors,
+  withoutSmallFactors,
+} from '../../../protocols/paillier/primality.ts';
 import { modPowSquare, SquareRing } from '../../../protocols/paillier/square-ring.ts';
+import { hasCloseFactors } from '../../../protocols/paillier/weak-moduli.ts';
 import { seeded, WITHOUT_VECTORS, wycheproof } from '../support.ts';
 
 /** By the definition, to compare with. */
@@ -128,6 +136,61 @@ it('finds every factor below 2^20', () => {
   }
   expect(hasSmallFactor(large)).toBe(false);
   expect(hasSmallFactor(large * 1_048_583n)).toBe(false);
+});
+
+it('gives the Jacobi symbol by its definition', () => {
+  for (const modulus of [3n, 5n, 7n, 9n, 15n, 21n, 35n, 45n, 77n, 105n, 1155n]) {
+    for (let value = 0n; value < modulus; value += 1n) {
+      const expected = primesBelow(12)
+        .slice(1)
+        .reduce((symbol, prime) => {
+          const p = BigInt(prime);
+          let times = 0;
+          for (let rest = modulus; rest % p === 0n; rest /= p) times += 1;
+          const power = Number(slowPower(value, (p - 1n) / 2n, p));
+          const legendre = power === prime - 1 ? -1 : power;
+          return symbol * legendre ** times;
+        }, 1);
+      expect(jacobi(value, modulus), `${value} over ${modulus}`).toBe(expected + 0);
+      expect(jacobi(value - modulus, modulus)).toBe(expected + 0);
+    }
+  }
+});
+
+it('takes small factors out', () => {
+  const large = 2n ** 127n - 1n;
+  expect(productOfSmallFactors(large * 3n * 3n * 65_537n)).toBe(3n * 65_537n);
+  expect(withoutSmallFactors(large * 2n ** 9n * 3n ** 4n * 1_048_573n)).toBe(large);
+  expect(withoutSmallFactors(large * 1_048_583n)).toBe(large * 1_048_583n);
+  expect(withoutSmallFactors(1n)).toBe(1n);
+});
+
+it('finds factors that are close to each other, and no others', () => {
+  fc.assert(
+    fc.property(
+      fc.bigInt({ min: 2n ** 199n, max: 2n ** 200n }),
+      fc.bigInt({ min: 0n, max: 2n ** 108n }),
+      (half, distance) => {
+        const [p, q] = [2n * half + 1n, 2n * (half + distance) + 1n];
+        expect(hasCloseFactors(p * q)).toBe(true);
+      },
+    ),
+    { numRuns: 50 },
+  );
+  const p = 2n ** 521n - 1n;
+  expect(hasCloseFactors(p * (2n ** 523n + 7n))).toBe(false);
+  expect(hasCloseFactors(p)).toBe(false);
+});
+
+it('searches Blum primes with both top bits set where the platform makes none', async () => {
+  const rng = seeded('search');
+  for (const bits of [40, 64, 200]) {
+    const prime = await searchBlumPrime(bits, rng);
+    expect(prime % 4n).toBe(3n);
+    expect(prime >> BigInt(bits - 2)).toBe(3n);
+    expect(isProbablePrime(prime, rng)).toBe(true);
+  }
+  expect(await searchBlumPrime(100, seeded(1))).toBe(await searchBlumPrime(100, seeded(1)));
 });
 
 interface PrimalityVector {

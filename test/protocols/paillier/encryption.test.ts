@@ -4,13 +4,18 @@ import {
   addCiphertexts,
   addPlaintexts,
   createEncryptor,
+  type Decryption,
   decodeCiphertexts,
   decrypt,
+  decryptVerifiably,
   encodeCiphertexts,
+  PaillierError,
+  verifyDecryption,
 } from '../../../protocols/index.ts';
 import { modPow } from '../../../protocols/paillier/number-theory.ts';
 import {
   PaillierPrivateKey,
+  type PrimeHalf,
   type PrivateParameters,
 } from '../../../protocols/paillier/private-key.ts';
 import { seeded } from '../support.ts';
@@ -84,7 +89,8 @@ describe('randomness', () => {
     const refreshed = encryptor.refresh(ciphertexts);
     expect(decrypt(smallKey, refreshed)).toEqual([5n, 6n]);
     expect(refreshed.some((value, i) => value === ciphertexts[i])).toBe(false);
-    const { lambda } = smallKey.reveal();
+    const { p, q } = smallKey.reveal();
+    const lambda = (p.prime - 1n) * (q.prime - 1n);
     for (const ciphertext of refreshed) {
       expect(modPow(randomizer(ciphertext), lambda, nSquared)).toBe(1n);
     }
@@ -119,16 +125,17 @@ describe('ciphertexts from outside', () => {
     expect(decodeCiphertexts(publicKey, bytes, 3)).toEqual(good);
   });
 
-  it.each<[string, bigint]>([
-    ['0', 0n],
-    ['n', n],
-    ['5 n', 5n * n],
-    ['n^2', nSquared],
-    ['c + n^2', good[1]! + nSquared],
-    ['a multiple of p', 12_345n * p.prime],
-    ['-1', -1n],
-  ])('are refused if one is %s', (_, bad) => {
+  it.each<[string, bigint, RegExp]>([
+    ['0', 0n, /ciphertext 1 is not in/],
+    ['n', n, /ciphertext 1 is a multiple of n/],
+    ['5 n', 5n * n, /ciphertext 1 is a multiple of n/],
+    ['n^2', nSquared, /ciphertext 1 is not in/],
+    ['c + n^2', good[1]! + nSquared, /ciphertext 1 is not in/],
+    ['a multiple of p', 12_345n * p.prime, /ciphertext 1 has a factor in common/],
+    ['-1', -1n, /ciphertext 1 is not in/],
+  ])('are refused if one is %s', (_, bad, reason) => {
     expect(() => decrypt(smallKey, [good[0]!, bad, good[2]!])).toThrow(/invalid-ciphertext/);
+    expect(() => decrypt(smallKey, [good[0]!, bad, good[2]!])).toThrow(reason);
     if (bad >= 0n && bad < 2n ** 1024n) {
       const bytes = encodeCiphertexts(publicKey, [good[0]!, bad]);
       expect(() => decodeCiphertexts(publicKey, bytes, 2)).toThrow(/invalid-ciphertext/);
@@ -146,7 +153,8 @@ describe('ciphertexts from outside', () => {
 });
 
 describe('a fault in decryption', () => {
-  const ciphertexts = encryptor.encrypt([n - 11n, n / 2n, n / 3n]);
+  const plain = [n - 11n, n / 2n, n / 3n];
+  const ciphertexts = encryptor.encrypt(plain);
   const parameters = smallKey.reveal();
   const faults: [string, Partial<PrivateParameters>][] = [
     ['the factor of p', { p: { ...parameters.p, factor: parameters.p.factor ^ 4n } }],
@@ -159,4 +167,107 @@ describe('a fault in decryption', () => {
     const faulty = new PaillierPrivateKey(publicKey, { ...parameters, ...fault });
     expect(() => decrypt(faulty, ciphertexts)).toThrow(/decryption-fault/);
   });
+
+  it('in one use of one number releases nothing, whichever bit flips', () => {
+    const halves = [
+      ['p', 'prime'],
+      ['p', 'primeSquared'],
+      ['p', 'factor'],
+      ['q', 'prime'],
+      ['q', 'primeSquared'],
+      ['q', 'factor'],
+    ] as const;
+    /** How often a run reads that number. */
+    const readsOf = (half: 'p' | 'q', field: keyof PrimeHalf): number => {
+      const counter = new FlippingHalf(parameters[half], field, -1, 0n);
+      decrypt(new PaillierPrivateKey(publicKey, { ...parameters, [half]: counter }), ciphertexts);
+      return counter.reads;
+    };
+    let attempts = 0;
+    for (const [half, field] of halves) {
+      for (let read = 0; read < readsOf(half, field); read += 1) {
+        for (const bit of [0n, 7n, 200n]) {
+          const flipping = new FlippingHalf(parameters[half], field, read, 1n << bit);
+          const faulty = new PaillierPrivateKey(publicKey, { ...parameters, [half]: flipping });
+          attempts += 1;
+          // A flip that does no harm gives the plaintexts; none gives anything else.
+          let outcome: unknown;
+          try {
+            outcome = decrypt(faulty, ciphertexts);
+          } catch (error) {
+            outcome = error;
+          }
+          if (outcome instanceof PaillierError) expect(outcome.code).toBe('decryption-fault');
+          else if (!(outcome instanceof Error)) expect(outcome).toEqual(plain);
+        }
+      }
+    }
+    expect(attempts).toBeGreaterThan(30);
+  });
 });
+
+describe('a decryption that others can check', () => {
+  const ciphertexts = encryptor.encrypt([5n, 0n, n - 1n]);
+  const decryption = decryptVerifiably(smallKey, ciphertexts);
+
+  it('is right', () => {
+    fc.assert(
+      fc.property(plaintexts, (values) => {
+        const encrypted = encryptor.encrypt(values);
+        const made = decryptVerifiably(smallKey, encrypted);
+        expect(made.plaintexts).toEqual(values);
+        expect(verifyDecryption(publicKey, encrypted, made)).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('is refused if anything of it is wrong', () => {
+    const refuses = (changes: Partial<Decryption>, of: readonly bigint[] = ciphertexts) =>
+      expect(verifyDecryption(publicKey, of, { ...decryption, ...changes })).toBe(false);
+    refuses({ plaintexts: [6n, 0n, n - 1n] });
+    refuses({ plaintexts: [0n, 5n, n - 1n] });
+    refuses({ plaintexts: [5n, 0n] });
+    refuses({ root: decryption.root + 1n });
+    refuses({ root: n - decryption.root });
+    refuses({ root: 0n });
+    refuses({ root: decryption.root + n });
+    refuses({}, [ciphertexts[1]!, ciphertexts[0]!, ciphertexts[2]!]);
+    refuses({}, encryptor.encrypt([5n, 0n, n - 1n]));
+  });
+});
+
+/** Half of a private key in which one read of one number, counted from 0, has a bit flipped. */
+class FlippingHalf implements PrimeHalf {
+  readonly #half: PrimeHalf;
+  readonly #field: keyof PrimeHalf;
+  readonly #at: number;
+  readonly #mask: bigint;
+  reads = 0;
+
+  constructor(half: PrimeHalf, field: keyof PrimeHalf, at: number, mask: bigint) {
+    this.#half = half;
+    this.#field = field;
+    this.#at = at;
+    this.#mask = mask;
+  }
+
+  get prime(): bigint {
+    return this.#read('prime');
+  }
+
+  get primeSquared(): bigint {
+    return this.#read('primeSquared');
+  }
+
+  get factor(): bigint {
+    return this.#read('factor');
+  }
+
+  #read(field: keyof PrimeHalf): bigint {
+    const value = this.#half[field];
+    if (field !== this.#field) return value;
+    this.reads += 1;
+    return this.reads - 1 === this.#at ? value ^ this.#mask : value;
+  }
+}

@@ -9,8 +9,8 @@ import {
   importPublicKey,
   type PublicKeyLike,
 } from '../../../protocols/index.ts';
-import { primesBelow } from '../../../protocols/paillier/number-theory.ts';
-import { isProbablePrime } from '../../../protocols/paillier/primality.ts';
+import { gcd, primesBelow } from '../../../protocols/paillier/number-theory.ts';
+import { hasSmallFactor, isProbablePrime } from '../../../protocols/paillier/primality.ts';
 import { seeded } from '../support.ts';
 import { smallPrimes, standardKey, standardPrimes } from './keys.ts';
 
@@ -52,6 +52,12 @@ describe('a public key', () => {
   });
 
   const { p, n } = standardPrimes;
+  /** The next number without small factors. */
+  const neighbourOf = (value: bigint): bigint => {
+    let next = value + 2n;
+    while (hasSmallFactor(next)) next += 2n;
+    return next;
+  };
   const sixteen = primesBelow(2 ** 16)
     .slice(-16)
     .map(BigInt);
@@ -68,6 +74,16 @@ describe('a public key', () => {
     ['a multiple of 3', n * 3n, /factor below/],
     ['a multiple of 1048573', n * 1_048_573n, /factor below/],
     ['absurdly long', 2n ** 20_000n + 1n, /beyond/],
+    [
+      'the product of neighbours',
+      LARGE_PRIME * neighbourOf(LARGE_PRIME),
+      /close to its square root/,
+    ],
+    [
+      'the product of close factors',
+      LARGE_PRIME * neighbourOf(LARGE_PRIME + 2n ** 1030n),
+      /close to its square root/,
+    ],
   ])('is refused if it is %s', (_, modulus, reason) => {
     const check = () => importPublicKey({ n: modulus });
     expect(check).toThrow(reason);
@@ -116,28 +132,38 @@ describe('a private key', () => {
     expect(() => importPrivateKey({ n }, insecure)).toThrow(/invalid-private-key/);
   });
 
-  it('is made with paillier-bigint', async () => {
-    const key = await generatePaillierKey({ modulusBits: 512, ...insecure });
-    expect(key.publicKey.modulusBits).toBe(512);
-    expect(roundTrip(key)).toEqual([42n]);
+  it('is made of two primes that are 3 modulo 4 and share no other factor of p - 1', async () => {
+    for (const modulusBits of [512, 513]) {
+      const key = await generatePaillierKey({ modulusBits, ...insecure });
+      expect(key.publicKey.modulusBits).toBe(modulusBits);
+      expect(roundTrip(key)).toEqual([42n]);
+      const { p, q } = key.reveal();
+      expect([p.prime % 4n, q.prime % 4n]).toEqual([3n, 3n]);
+      expect(gcd(p.prime - 1n, q.prime - 1n)).toBe(2n);
+    }
     await expect(generatePaillierKey({ modulusBits: 1024 })).rejects.toThrow(/modulus-too-small/);
   });
 
   const { p, q, n } = smallPrimes;
   const prime = (candidate: bigint) => isProbablePrime(candidate, seeded('primes'));
-  let near = p + 2n;
+  // Beyond the reach of the steps that everybody makes, and still too close.
+  let near = p + 2n ** 200n;
   while (!prime(near)) near += 2n;
   // Two primes of some 128 bits, so of the size of p and q together.
   const composite = (2n ** 127n - 1n) * (2n ** 128n - 159n);
   let germain = 2n ** 40n + 1n;
   while (!prime(germain) || !prime(2n * germain + 1n)) germain += 2n;
   const safe = 2n * germain + 1n;
+  let smooth = 2n ** 240n;
+  for (let factor = 65_521n; !prime(smooth + 1n); factor -= 2n) smooth = 2n ** 240n * factor;
+  smooth += 1n;
   it.each<[string, { n: bigint; p: bigint; q: bigint; lambda?: bigint }, RegExp]>([
     ['other primes', { n, p: p + 2n, q }, /p times q/],
     ['a lambda of others', { n, p, q, lambda: (p - 1n) * q }, /lambda/],
     ['primes of different size', { n: LARGE_PRIME * p, p: LARGE_PRIME, q: p }, /differ in size/],
     ['primes too close', { n: p * near, p, q: near }, /too close/],
     ['a composite for a prime', { n: composite * q, p: composite, q }, /not prime/],
+    ['a smooth p - 1', { n: smooth * q, p: smooth, q }, /small factors only/],
     ['p = 2 q + 1', { n: safe * germain, p: safe, q: germain }, /in common with phi/],
   ])('is refused with %s', (_, key, reason) => {
     expect(() => importPrivateKey(key, insecure)).toThrow(reason);

@@ -4,6 +4,7 @@ import { bigIntFromBytes } from '../../../protocols/crypto/bytes.ts';
 import {
   type AnnouncedKey,
   announcedKeyCodec,
+  announceKey,
   createEncryptor,
   createPackingPlan,
   type DecryptedSum,
@@ -18,64 +19,53 @@ import {
   encryptedInputCodec,
   encryptedSumCodec,
   finishAggregator,
+  handleAnnouncedKey,
   handleAtAggregator,
-  importPublicKey,
-  type KeyHolderSetup,
+  importPrivateKey,
+  inputMaskCodec,
   maskEncryptedSum,
-  type PackedSegment,
+  maskSumCodec,
+  memoryLedger,
   type PackingPlan,
+  proveForHolder,
   readDecryptedSum,
   startAggregator,
   startKeyHolder,
   unmaskDecryptedSum,
   utf8,
 } from '../../../protocols/index.ts';
-import { chiSquare, chiSquareLimit, codeOf, expectKind, SESSION, seeded } from '../support.ts';
-import { smallKey, standardKey } from './keys.ts';
+import { chiSquare, chiSquareLimit, codeOf, expectKind, seeded } from '../support.ts';
+import {
+  aggregate,
+  clientOf,
+  cohortOf,
+  encrypted,
+  encryptor,
+  holder,
+  identityOf,
+  inputsOf,
+  masked,
+  names,
+  planOf,
+  publicKey,
+  refresher,
+  rosterOf,
+  run,
+  serverOf,
+  signedAnew,
+  signingKeyOf,
+  three,
+} from './cohort.ts';
+import { smallKey, standardBlumPrimes } from './keys.ts';
 
-const { publicKey } = smallKey;
-const encryptor = createEncryptor(publicKey, { rng: seeded('clients') });
-const serverEncryptor = createEncryptor(publicKey, { rng: seeded('server') });
-const names = (count: number) => Array.from({ length: count }, (_, i) => `client ${i}`);
-const run = { session: SESSION, round: 0 };
-
-const planOf = (segments: readonly PackedSegment[], clients: number): PackingPlan =>
-  createPackingPlan({ segments, clients, modulusBits: publicKey.modulusBits });
-
-function encrypted(
-  plan: PackingPlan,
-  client: string,
-  vectors: readonly (readonly (number | bigint)[])[],
-  context?: Uint8Array,
-): EncryptedInput {
-  const input = { vectors: vectors as number[][], ...(context === undefined ? {} : { context }) };
-  const setup = { ...run, client, plan, encryptor, minimumClients: 1 };
-  return expectKind(encryptClientInput(setup, input), 'finish').message;
-}
-
-function aggregate(plan: PackingPlan, inputs: readonly EncryptedInput[]): EncryptedSum {
-  const clients = names(plan.clients);
-  let state = startAggregator({ ...run, plan, clients, encryptor: serverEncryptor });
-  for (const input of inputs)
-    state = expectKind(handleAtAggregator(state, input), 'continue').state;
-  return expectKind(finishAggregator(state), 'finish').message;
-}
-
-const holder = (plan: PackingPlan, changes: Partial<KeyHolderSetup> = {}) =>
-  startKeyHolder({ ...run, privateKey: smallKey, plan, decrypts: 'masked', ...changes }).state;
-
-/** A separate key holder: the sums, and what the key holder decrypted. */
-function masked(plan: PackingPlan, sum: EncryptedSum, seed: string | number = 0) {
-  const setup = { ...run, plan, encryptor: serverEncryptor };
-  const step = expectKind(maskEncryptedSum(setup, sum, { rng: seeded(seed) }), 'continue');
-  const { message } = expectKind(decryptAtKeyHolder(holder(plan), step.message), 'finish');
+/** By a separate key holder: the sums, and what the key holder decrypted. */
+function decrypted(plan: PackingPlan, sum: EncryptedSum, seed: string | number = 0) {
+  const step = expectKind(maskEncryptedSum(serverOf(plan), sum, { rng: seeded(seed) }), 'continue');
+  const state = holder(plan, { minimumClients: sum.inputs.length });
+  const { message } = expectKind(decryptAtKeyHolder(state, step.message), 'finish');
   const { sums, clients } = expectKind(unmaskDecryptedSum(step.state, message), 'finish');
   return { sums, clients, seen: message };
 }
-
-const three = planOf([{ kind: 'sum', length: 2, maximum: 9n }], 3);
-const inputsOf = (plan: PackingPlan) =>
-  names(plan.clients).map((client, i) => encrypted(plan, client, [[i, 9]]));
 
 describe('the sum', () => {
   it('is the same by both arrangements of roles, for 1 to 50 clients', () => {
@@ -105,14 +95,14 @@ describe('the sum', () => {
             encrypted(plan, name, [values[i]!, values[i]!]),
           );
           const sum = aggregate(plan, inputs);
-          expect(masked(plan, sum, seed)).toMatchObject({
+          expect(decrypted(plan, sum, seed)).toMatchObject({
             sums: expected,
             clients: names(clients),
           });
 
           const keyHolder = holder(plan, { decrypts: 'unmasked' });
           const { message } = expectKind(decryptAtKeyHolder(keyHolder, sum), 'finish');
-          const read = readDecryptedSum({ ...run, plan, publicKey }, message, sum.clients);
+          const read = readDecryptedSum(serverOf(plan), message, names(clients));
           expect(expectKind(read, 'finish').sums).toEqual(expected);
         },
       ),
@@ -120,22 +110,30 @@ describe('the sum', () => {
     );
   });
 
-  it('works with a key of 2048 bits announced over the wire', () => {
-    const privateKey = standardKey();
+  it('works with a key of 2048 bits, proven and announced over the wire', () => {
+    const privateKey = importPrivateKey(standardBlumPrimes);
     const plan = createPackingPlan({
       segments: [{ kind: 'sum', length: 60, maximum: 2n ** 32n - 1n }],
       clients: 2,
       modulusBits: 2048,
     });
-    const started = startKeyHolder({ ...run, privateKey, plan, decrypts: 'unmasked' });
-    const announced = announcedKeyCodec.decode(announcedKeyCodec.encode(started.message));
-    const key = importPublicKey(expectKind(announced, 'announced-key'), { modulusBits: 2048 });
+    const signer = { holder: 'holder', signingKey: signingKeyOf('holder') };
+    const proof = proveForHolder(privateKey, signer);
+    const announced = announcedKeyCodec.decode(
+      announcedKeyCodec.encode(announceKey({ ...run, ...signer, privateKey, proof })),
+    );
+    const expected = { client: 'holder', publicKey: identityOf('holder').publicKey };
+    const { publicKey: key } = expectKind(
+      handleAnnouncedKey(expectKind(announced, 'announced-key'), { holder: expected }),
+      'finish',
+    );
     const encryptors = names(2).map(() => createEncryptor(key));
-    let state = startAggregator({ ...run, plan, clients: names(2), encryptor: encryptors[0]! });
+    const cohort = cohortOf(plan);
+    let state = startAggregator({ ...cohort, encryptor: encryptors[0]! });
     for (const [i, client] of names(2).entries()) {
       const { message } = expectKind(
         encryptClientInput(
-          { ...run, client, plan, encryptor: encryptors[i]! },
+          { ...clientOf(plan, client), encryptor: encryptors[i]! },
           { vectors: [new Uint32Array(60).fill(2 ** 32 - 1)] },
         ),
         'finish',
@@ -145,10 +143,39 @@ describe('the sum', () => {
       state = expectKind(handleAtAggregator(state, decoded), 'continue').state;
     }
     const sum = expectKind(finishAggregator(state), 'finish').message;
-    const { message } = expectKind(decryptAtKeyHolder(started.state, sum), 'finish');
-    const setup = { ...run, plan, publicKey: key };
-    const { sums } = expectKind(readDecryptedSum(setup, message, sum.clients), 'finish');
+    const keyHolder = startKeyHolder({ ...cohort, privateKey, decrypts: 'unmasked' });
+    const { message } = expectKind(decryptAtKeyHolder(keyHolder, sum), 'finish');
+    const server = { ...cohort, publicKey: key };
+    const { sums } = expectKind(readDecryptedSum(server, message, names(2)), 'finish');
     expect(sums).toEqual([new Array<bigint>(60).fill(2n ** 33n - 2n)]);
+  });
+
+  it('is of those who sent, and says who they are', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.nat(5), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.nat(9), { minLength: 6, maxLength: 6 }),
+        (senders, values) => {
+          const plan = planOf(
+            [
+              { kind: 'sum', length: 1, maximum: 9n },
+              { kind: 'modular-sum', length: 1, modulus: 5n },
+            ],
+            6,
+          );
+          const inputs = senders.map((i) =>
+            encrypted(plan, `client ${i}`, [[values[i]!], [values[i]! % 5]]),
+          );
+          const sum = aggregate(plan, inputs, { minimumClients: 1 });
+          const total = senders.reduce((sumOf, i) => sumOf + BigInt(values[i]!), 0n);
+          expect(decrypted(plan, sum)).toMatchObject({
+            sums: [[total], [total % 5n]],
+            clients: senders.map((i) => `client ${i}`),
+          });
+        },
+      ),
+      { numRuns: 15 },
+    );
   });
 });
 
@@ -158,7 +185,7 @@ describe('what the others see', () => {
     const plan = planOf([{ kind: 'sum', length: 40, maximum: 2n ** 300n }], 1);
     for (let seed = 0; seed < 12; seed += 1) {
       const sum = aggregate(plan, [encrypted(plan, 'client 0', [new Array<number>(40).fill(0)])]);
-      const { plaintexts } = masked(plan, sum, `uniform ${seed}`).seen;
+      const { plaintexts } = decrypted(plan, sum, `uniform ${seed}`).seen;
       for (let i = 0; i < plaintexts.length; i += publicKey.plaintextBytes) {
         const value = bigIntFromBytes(plaintexts.subarray(i, i + publicKey.plaintextBytes));
         counts[Number((value * 16n) / publicKey.n)]! += 1;
@@ -182,7 +209,7 @@ describe('what the others see', () => {
 });
 
 describe('a client refuses', () => {
-  const setup = { ...run, client: 'client 0', plan: three, encryptor };
+  const { minimumClients: _, ...setup } = clientOf(three, 'client 0');
   it.each<[string, string, object, object]>([
     ['values of another length', 'invalid-length', {}, { vectors: [[1]] }],
     ['values over the maximum', 'out-of-range', {}, { vectors: [[1, 10]] }],
@@ -201,6 +228,7 @@ describe('a client refuses', () => {
       { plan: createPackingPlan({ segments: [], clients: 3, modulusBits: 2048 }) },
       {},
     ],
+    ['a roster that it is not in', 'unknown-client', { roster: rosterOf(['client 1']) }, {}],
   ])('%s (%s)', (_, code, changes, input) => {
     const outcome = encryptClientInput({ ...setup, ...changes }, { vectors: [[1, 2]], ...input });
     expect(codeOf(outcome)).toBe(code);
@@ -213,20 +241,23 @@ describe('a client refuses', () => {
 });
 
 describe('the aggregator', () => {
-  const start = () =>
-    startAggregator({ ...run, plan: three, clients: names(3), encryptor: serverEncryptor });
+  const start = (changes: object = {}) =>
+    startAggregator({ ...cohortOf(three), encryptor: refresher, ...changes });
   const [first, second, third] = inputsOf(three);
   const size = publicKey.ciphertextBytes;
 
+  // Each is signed by who sends it, so that only the one rule is broken.
   it.each<[string, string, Partial<EncryptedInput>]>([
     ['of another session', 'wrong-session', { session: new Uint8Array(32) }],
     ['of another round', 'wrong-session', { round: 1 }],
     ['under another key', 'wrong-key', { key: new Uint8Array(32) }],
     ['by another plan', 'wrong-plan', { plan: new Uint8Array(32) }],
+    ['for another roster', 'wrong-roster', { roster: new Uint8Array(32) }],
     ['of a stranger', 'unknown-client', { client: 'sybil' }],
-    ['sent twice', 'duplicate-message', { client: 'client 0' }],
+    ['sent twice', 'duplicate-client', { client: 'client 0' }],
     ['from another context', 'context-mismatch', { contextHash: new Uint8Array(32) }],
     ['copied from another client', 'copied-input', { ciphertexts: first!.ciphertexts }],
+    ['with a mask that nobody would take off', 'already-masked', { maskCommitment: third!.key }],
     ['of another length', 'invalid-ciphertext', { ciphertexts: new Uint8Array(size - 1) }],
     ['of zeros', 'invalid-ciphertext', { ciphertexts: new Uint8Array(size) }],
     ['above n^2', 'invalid-ciphertext', { ciphertexts: new Uint8Array(size).fill(255) }],
@@ -237,59 +268,131 @@ describe('the aggregator', () => {
     ],
   ])('refuses an input %s (%s) and still gets the sum', (_, code, changes) => {
     let state = expectKind(handleAtAggregator(start(), first!), 'continue').state;
-    const refused = handleAtAggregator(state, { ...second!, ...changes });
+    const refused = handleAtAggregator(state, signedAnew(second!, changes));
     expect(refused).toMatchObject({ code, offender: changes.client ?? 'client 1' });
     for (const input of [second!, third!]) {
       state = expectKind(handleAtAggregator(state, input), 'continue').state;
     }
     const { message } = expectKind(finishAggregator(state), 'finish');
-    expect(masked(three, message).sums).toEqual([[3n, 27n]]);
+    expect(decrypted(three, message).sums).toEqual([[3n, 27n]]);
   });
 
-  it('names who is missing instead of giving a sum', () => {
+  it('refuses an input that its client did not sign so', () => {
+    const state = start();
+    const forged: EncryptedInput[] = [
+      { ...first!, signature: new Uint8Array(64) },
+      { ...first!, signature: second!.signature },
+      { ...first!, ciphertexts: second!.ciphertexts },
+      { ...first!, client: 'client 1' },
+      { ...first!, minimumClients: 0 },
+      { ...first!, contextHash: new Uint8Array(32) },
+      signedAnew(first!, {}, 'client 1'),
+      signedAnew(first!, {}, 'sybil'),
+    ];
+    for (const input of forged) {
+      expect(handleAtAggregator(state, input)).toMatchObject({ code: 'wrong-signature' });
+    }
+    expect(codeOf(handleAtAggregator(state, first!))).toBe('continue');
+  });
+
+  it('gives no sum of fewer than it must, naming who is missing, and waits for them', () => {
     const state = expectKind(handleAtAggregator(start(), second!), 'continue').state;
     expect(finishAggregator(state)).toMatchObject({
-      code: 'missing-clients',
-      offender: 'client 0',
+      code: 'too-few-inputs',
+      message: expect.stringMatching(/client 0, client 2/),
     });
-    expect(codeOf(handleAtAggregator(state, first!))).toBe('continue');
+    const next = expectKind(handleAtAggregator(state, first!), 'continue').state;
     expect(() => finishAggregator(state)).toThrow(/state-consumed/);
+    expect(codeOf(finishAggregator(next))).toBe('too-few-inputs');
+    const two = start({ minimumClients: 1 });
+    expect(codeOf(finishAggregator(two))).toBe('too-few-inputs');
+  });
+
+  it('gives no sum of fewer than one of its clients agreed to', () => {
+    const careful = encrypted(three, 'client 0', [[1, 1]], { minimumClients: 3 });
+    let state = start({ minimumClients: 1 });
+    for (const input of [careful, second!]) {
+      state = expectKind(handleAtAggregator(state, input), 'continue').state;
+    }
+    expect(finishAggregator(state)).toMatchObject({
+      code: 'below-client-minimum',
+      message: expect.stringContaining('"client 0"'),
+    });
+    state = expectKind(handleAtAggregator(state, third!), 'continue').state;
+    expect(codeOf(finishAggregator(state))).toBe('finish');
+  });
+
+  it('gives one sum of a session, after a restart too', () => {
+    const ledger = memoryLedger();
+    const sum = (inputs: readonly EncryptedInput[]) => {
+      let state = start({ ledger, minimumClients: 2 });
+      for (const input of inputs) {
+        state = expectKind(handleAtAggregator(state, input), 'continue').state;
+      }
+      return codeOf(finishAggregator(state));
+    };
+    expect(sum([first!, second!, third!])).toBe('finish');
+    expect(sum([first!, second!])).toBe('session-used');
   });
 
   it('refuses inputs that the clients made for different models', () => {
-    const state = expectKind(
-      handleAtAggregator(start(), encrypted(three, 'client 0', [[1, 1]], utf8('a'))),
-      'continue',
-    ).state;
-    const other = encrypted(three, 'client 1', [[1, 1]], utf8('b'));
-    expect(codeOf(handleAtAggregator(state, other))).toBe('context-mismatch');
+    const [a, b] = ['a', 'b'].map((model, i) =>
+      encrypted(three, `client ${i}`, [[1, 1]], { context: utf8(model) }),
+    );
+    const state = expectKind(handleAtAggregator(start(), a!), 'continue').state;
+    expect(codeOf(handleAtAggregator(state, b!))).toBe('context-mismatch');
   });
 
-  it('throws for a cohort that its plan was not made for', () => {
-    const setup = { ...run, plan: three, encryptor: serverEncryptor };
-    expect(() => startAggregator({ ...setup, clients: names(2) })).toThrow(/invalid-argument/);
-    expect(() => startAggregator({ ...setup, clients: ['a', 'a', 'b'] })).toThrow(
-      /invalid-argument/,
-    );
+  it('throws for a cohort or key that its plan was not made for', () => {
+    expect(() => start({ clients: names(2) })).toThrow(/invalid-argument/);
+    expect(() => start({ clients: ['a', 'a', 'b'] })).toThrow(/invalid-argument/);
+    expect(() => start({ session: new Uint8Array(8) })).toThrow(/invalid-argument/);
+    const plan = createPackingPlan({ segments: [], clients: 3, modulusBits: 2048 });
+    expect(() => start({ plan })).toThrow(/invalid-argument/);
   });
 });
 
 describe('the key holder', () => {
-  const sum = aggregate(three, inputsOf(three));
-  const setup = { ...run, plan: three, encryptor: serverEncryptor };
-  const maskedSum = expectKind(maskEncryptedSum(setup, sum), 'continue').message;
+  const inputs = inputsOf(three);
+  const sum = aggregate(three, inputs);
+  const maskedSum = expectKind(maskEncryptedSum(serverOf(three), sum), 'continue').message;
+  const [first, second, third] = maskedSum.inputs;
 
   it.each<[string, string, Partial<EncryptedSum>]>([
     ['of another session', 'wrong-session', { session: new Uint8Array(32) }],
     ['under another key', 'wrong-key', { key: new Uint8Array(32) }],
     ['by another plan', 'wrong-plan', { plan: new Uint8Array(32) }],
+    ['for another roster', 'wrong-roster', { roster: new Uint8Array(32) }],
     ['without a mask', 'not-masked', { masked: false }],
-    ['of a single client', 'too-few-inputs', { clients: ['client 0'] }],
+    ['of a single client', 'too-few-inputs', { inputs: [first!] }],
+    ['of nobody', 'too-few-inputs', { inputs: [] }],
+    ['with a client counted twice', 'duplicate-client', { inputs: [first!, second!, second!] }],
     [
-      'with a client counted twice',
-      'duplicate-client',
-      { clients: ['client 0', 'client 1', 'client 1'] },
+      'of more than its slots hold',
+      'too-many-inputs',
+      { inputs: [first!, second!, third!, third!] },
     ],
+    [
+      'with a stranger in it',
+      'unknown-client',
+      { inputs: [first!, second!, { ...third!, client: 'sybil' }] },
+    ],
+    [
+      'with an input that nobody signed',
+      'wrong-signature',
+      { inputs: [first!, second!, { ...third!, signature: new Uint8Array(64) }] },
+    ],
+    [
+      'with an input other than the signed one',
+      'wrong-signature',
+      { inputs: [first!, second!, { ...third!, ciphertextsHash: new Uint8Array(32) }] },
+    ],
+    [
+      'with an input under a lower minimum than it was given for',
+      'wrong-signature',
+      { inputs: [first!, second!, { ...third!, minimumClients: 0 }] },
+    ],
+    ['of another context', 'wrong-signature', { contextHash: new Uint8Array(32) }],
     ['with a ciphertext too few', 'invalid-ciphertext', { ciphertexts: new Uint8Array(0) }],
   ])('refuses a sum %s (%s), and then decrypts the true one', (_, code, changes) => {
     const state = holder(three);
@@ -303,18 +406,55 @@ describe('the key holder', () => {
     expect(() => decryptAtKeyHolder(state, maskedSum)).toThrow(/state-consumed/);
   });
 
-  it('can be asked for fewer inputs than the plan has clients, and for more', () => {
-    const two = { ...maskedSum, clients: names(2) };
-    expect(codeOf(decryptAtKeyHolder(holder(three, { minimumInputs: 2 }), two))).toBe('finish');
-    expect(codeOf(decryptAtKeyHolder(holder(three, { minimumInputs: 4 }), maskedSum))).toBe(
-      'too-few-inputs',
+  it('decrypts once in a session after a restart, by its ledger', () => {
+    const ledger = memoryLedger();
+    expect(codeOf(decryptAtKeyHolder(holder(three, { ledger }), maskedSum))).toBe('finish');
+    expect(codeOf(decryptAtKeyHolder(holder(three, { ledger }), maskedSum))).toBe('session-used');
+    const elsewhere = memoryLedger();
+    expect(codeOf(decryptAtKeyHolder(holder(three, { ledger: elsewhere }), maskedSum))).toBe(
+      'finish',
     );
+  });
+
+  it('counts a decryption that failed (provoked faults)', () => {
+    const ledger = memoryLedger();
+    const broken = () => {
+      throw new Error('no more randomness');
+    };
+    expect(() => decryptAtKeyHolder(holder(three, { ledger }), maskedSum, { rng: broken })).toThrow(
+      /no more randomness/,
+    );
+    expect(codeOf(decryptAtKeyHolder(holder(three, { ledger }), maskedSum))).toBe('session-used');
+  });
+
+  it('goes by its own threshold, and by those of the clients in the sum', () => {
+    const partOf = (count: number, minimumClients: number) => {
+      const some = names(count).map((client, i) =>
+        encrypted(three, client, [[i, 9]], { minimumClients }),
+      );
+      const part = aggregate(three, some, { minimumClients: 1 });
+      return expectKind(maskEncryptedSum(serverOf(three), part), 'continue').message;
+    };
+    const outcome = (part: EncryptedSum, minimumClients: number) =>
+      codeOf(decryptAtKeyHolder(holder(three, { minimumClients }), part));
+    expect(outcome(partOf(2, 2), 2)).toBe('finish');
+    expect(outcome(partOf(2, 2), 3)).toBe('too-few-inputs');
+    expect(outcome(maskedSum, 4)).toBe('too-few-inputs');
+    // An aggregator that leaves somebody out against the will of the others.
+    const three3 = partOf(3, 3);
+    const part = { ...three3, inputs: three3.inputs.slice(1) };
+    expect(outcome(part, 1)).toBe('below-client-minimum');
+  });
+
+  it('that adds itself decrypts nothing that others added, and the other way round', () => {
+    const adding = holder(three, { decrypts: 'masked-inputs' });
+    expect(codeOf(decryptAtKeyHolder(adding, maskedSum))).toBe('not-masked');
   });
 });
 
 describe('the server', () => {
   const sum = aggregate(three, inputsOf(three));
-  const setup = { ...run, plan: three, encryptor: serverEncryptor };
+  const setup = serverOf(three);
 
   it('refuses a sum that is masked, or not of this run', () => {
     expect(codeOf(maskEncryptedSum(setup, { ...sum, masked: true }))).toBe('already-masked');
@@ -329,27 +469,45 @@ describe('the server', () => {
     const outcome = (changes: Partial<DecryptedSum>) =>
       codeOf(unmaskDecryptedSum(start().state, { ...message, ...changes }));
     expect(outcome({ round: 1 })).toBe('wrong-session');
+    expect(outcome({ clients: names(2) })).toBe('wrong-cohort');
+    expect(outcome({ clients: [...names(3), 'client 2'] })).toBe('wrong-cohort');
     expect(outcome({ plaintexts: new Uint8Array(3) })).toBe('invalid-plaintext');
     expect(outcome({ plaintexts: new Uint8Array(publicKey.plaintextBytes).fill(255) })).toBe(
       'invalid-plaintext',
     );
-    expect(outcome({ plaintexts: new Uint8Array(publicKey.plaintextBytes) })).toBe('slot-overflow');
     expect(outcome({})).toBe('finish');
+  });
+
+  it('finds out a key holder that decrypts to something else', () => {
+    const start = () => expectKind(maskEncryptedSum(setup, sum, { rng: seeded(1) }), 'continue');
+    const { message } = expectKind(decryptAtKeyHolder(holder(three), start().message), 'finish');
+    const plaintexts = message.plaintexts.slice();
+    // One more in the first value: no slot overflows.
+    plaintexts[plaintexts.length - 1]! ^= 1;
+    const outcome = (changes: Partial<DecryptedSum>) =>
+      codeOf(unmaskDecryptedSum(start().state, { ...message, ...changes }));
+    expect(outcome({ plaintexts })).toBe('wrong-decryption');
+    expect(outcome({ root: message.root + 1n })).toBe('wrong-decryption');
+    expect(outcome({ root: 0n })).toBe('wrong-decryption');
+    expect(outcome({ root: message.root + publicKey.n })).toBe('wrong-decryption');
   });
 
   it('takes a mask off once', () => {
     const { state, message } = expectKind(maskEncryptedSum(setup, sum), 'continue');
-    const decrypted = expectKind(decryptAtKeyHolder(holder(three), message), 'finish').message;
-    expect(codeOf(unmaskDecryptedSum(state, decrypted))).toBe('finish');
-    expect(() => unmaskDecryptedSum(state, decrypted)).toThrow(/state-consumed/);
+    const answer = expectKind(decryptAtKeyHolder(holder(three), message), 'finish').message;
+    expect(codeOf(unmaskDecryptedSum(state, answer))).toBe('finish');
+    expect(() => unmaskDecryptedSum(state, answer)).toThrow(/state-consumed/);
   });
 
   it('finds a sum that a cheating client made too large', () => {
-    const cheat = { ...inputsOf(three)[2]!, client: 'client 2' };
     const plaintext = three.segments[0]!.largestSum + 5n;
     const ciphertexts = encodeCiphertexts(publicKey, encryptor.encrypt([plaintext]));
-    const inputs = [...inputsOf(three).slice(0, 2), { ...cheat, ciphertexts }];
-    const step = expectKind(maskEncryptedSum(setup, aggregate(three, inputs)), 'continue');
+    const inputs = inputsOf(three);
+    const cheat = signedAnew(inputs[2]!, { ciphertexts });
+    const step = expectKind(
+      maskEncryptedSum(setup, aggregate(three, [...inputs.slice(0, 2), cheat])),
+      'continue',
+    );
     const { message } = expectKind(decryptAtKeyHolder(holder(three), step.message), 'finish');
     expect(codeOf(unmaskDecryptedSum(step.state, message))).toBe('slot-overflow');
   });
@@ -358,18 +516,33 @@ describe('the server', () => {
 describe('the messages', () => {
   const input = inputsOf(three)[0]!;
   const sum = aggregate(three, inputsOf(three));
-  const keyMessage: AnnouncedKey = { kind: 'announced-key', ...run, n: publicKey.n };
+  const { mask } = masked(three, 'client 0', [[1, 2]]);
+  const common = { ...run, key: sum.key, plan: sum.plan, roster: sum.roster };
+  const keyMessage: AnnouncedKey = announceKey({
+    ...run,
+    privateKey: smallKey,
+    holder: 'holder',
+    signingKey: signingKeyOf('holder'),
+  });
   const decryptedMessage: DecryptedSum = {
     kind: 'decrypted-sum',
-    ...run,
-    key: publicKey.fingerprint,
-    plan: three.hash,
+    ...common,
+    clients: names(2),
     plaintexts: new Uint8Array(64).fill(1),
+    root: 77n,
   };
+  const maskSum = {
+    kind: 'mask-sum',
+    ...common,
+    clients: names(2),
+    masks: new Uint8Array(64).fill(1),
+  } as const;
   const messages = [
     ['announced key', announcedKeyCodec, keyMessage],
     ['encrypted input', encryptedInputCodec, input],
+    ['input mask', inputMaskCodec, mask],
     ['encrypted sum', encryptedSumCodec, sum],
+    ['mask sum', maskSumCodec, maskSum],
     ['decrypted sum', decryptedSumCodec, decryptedMessage],
   ] as const;
 
