@@ -58,7 +58,7 @@ export function instead<K extends ServerMessage['kind']>(
  * Runs the round, tells the lie, and checks that the client refuses it: by this code, with nothing
  * to send, its state used up and every secret in it erased.
  */
-export function expectRefusal(refusal: ClientRefusal): void {
+export function expectRefusal(refusal: ClientRefusal): StagedRound {
   const { shape, options, at, before, told, step = at, code, offender } = refusal;
   const round = StagedRound.of(shape, options);
   before?.(round);
@@ -84,6 +84,7 @@ export function expectRefusal(refusal: ClientRefusal): void {
   expect(held.filter((secret) => !secret.erased)).toEqual([]);
   const printed = `${JSON.stringify(outcome)}\n${inspect(outcome, { depth: 9 })}`;
   expect(shown.filter((secret) => isShownIn(printed, secret))).toEqual([]);
+  return round;
 }
 
 /** A lie that cannot be put into bytes is none. */
