@@ -52,9 +52,9 @@ export function decodePolynomial(
       subtractProduct(field, previousCofactor, division.quotient, cofactor),
     ];
   }
-  const { quotient: polynomial, remainder: rest } = divide(field, remainder, cofactor);
-  if (rest.length > 0 || degreeOf(polynomial) >= terms) return undefined;
-
+  const polynomial = divide(field, remainder, cofactor).quotient;
+  if (degreeOf(polynomial) >= terms) return undefined;
+  // Where there is no such polynomial, this one is just any; so it is looked at, not trusted.
   const wrong = [...values.keys()].filter(
     (i) => evaluate(field, polynomial, points[i]!) !== values[i],
   );

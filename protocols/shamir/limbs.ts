@@ -86,11 +86,8 @@ export function elementOfColumns(columns: Float64Array): Uint8Array {
 
 /** The one encoding of what limbs below 2^52 stand for; leaves them reduced. */
 export function elementOfLimbs(limbs: Float64Array): Uint8Array {
-  // The first carry leaves less than 2^255 and a little, the second less than 2^255.
-  for (let pass = 0; pass < 2; pass += 1) {
-    const carry = propagate(limbs);
-    limbs[0] = limbs[0]! + 19 * carry;
-  }
+  const carry = propagate(limbs);
+  limbs[0] = limbs[0]! + 19 * carry;
   subtractPrimeOnce(limbs);
   const element = new Uint8Array(ELEMENT_LENGTH);
   for (let i = 0; i < ELEMENT_LENGTH; i += 1) {
@@ -102,11 +99,11 @@ export function elementOfLimbs(limbs: Float64Array): Uint8Array {
   return element;
 }
 
-/** Takes p from a number in [p, 2^255), by computing with its carry instead of asking. */
+/** Takes p from a number in [p, 2 p), by computing with a carry instead of asking. */
 function subtractPrimeOnce(limbs: Float64Array): void {
   let carry = 19;
   for (let i = 0; i < LIMBS; i += 1) carry = Math.floor((limbs[i]! + carry) / LIMB);
-  // v >= p exactly where v + 19 reaches 2^255; then v - p is v + 19 without that bit.
+  // v >= p exactly where v + 19 reaches 2^255; then v - p is v + 19 less 2^255, which is dropped.
   limbs[0] = limbs[0]! + 19 * carry;
   propagate(limbs);
 }

@@ -167,6 +167,23 @@ describe('a shared secret', () => {
     expect(split({ ...sharing, seed: 1 })).not.toEqual(split({ ...sharing, seed: 2 }));
   });
 
+  it('is split with coefficients that are drawn anew where they are no elements', () => {
+    const splitWith = (...coefficients: readonly bigint[]) =>
+      splitSecret(
+        secret(1n),
+        { threshold: 3, points: [1, 2, 3] },
+        scripted(
+          concatBytes(
+            ...coefficients.map((value) => fromHex(value.toString(16).padStart(64, '0'))),
+          ),
+        ),
+      ).map(numberOf);
+    const expected = splitWith(7n, 5n);
+    expect(splitWith(P + 3n, 5n, 7n)).toEqual(expected);
+    expect(splitWith((1n << 256n) - 1n, 5n, 7n)).toEqual(expected);
+    expect(splitWith((1n << 255n) + 7n, 5n)).toEqual(expected);
+  });
+
   it('is split with coefficients that are overwritten', () => {
     const drawn: Uint8Array[] = [];
     const rng = seeded(1);
@@ -306,9 +323,12 @@ describe('agreement of shares', () => {
 
   it('ends with a share that is no element', () => {
     const { shares } = dealt('form', { threshold: 2, points: upTo(4) });
-    expect(sharesAgree([...shares.slice(1), { point: 1, value: new Uint8Array(31) }], 2)).toBe(
-      false,
-    );
+    const cut = { point: 1, value: new Uint8Array(31) };
+    expect(sharesAgree([...shares.slice(1), cut], 2)).toBe(false);
+    const fives = [1, 2, 3].map((point) => ({ point, value: element(5n) }));
+    const excessive = { point: 4, value: fromHex((P + 5n).toString(16)) };
+    expect(sharesAgree(fives, 1)).toBe(true);
+    expect(sharesAgree([...fives, excessive], 1)).toBe(false);
   });
 });
 
