@@ -4,19 +4,14 @@
  * wrong one; in the others the secret itself tells, and Reed-Solomon decoding finds the wrong shares.
  */
 
-import {
-  Bitmap,
-  type ClientMessage,
-  type SecAggServerFinished,
-  type SecretBytes,
-} from 'fedloom/protocols';
+import { Bitmap, type SecAggServerFinished, type SecretBytes } from 'fedloom/protocols';
 import { describe, expect, test } from 'vitest';
 import { pairChannel } from '../../../protocols/secagg/statements.ts';
 import { ByteReader } from '../../../protocols/wire/byte-reader.ts';
 import { ByteWriter } from '../../../protocols/wire/byte-writer.ts';
 import { sumOf, sumsIn } from './cohort.ts';
 import { flipped } from './refusals/client-refusal.ts';
-import { LIAR } from './refusals/server-refusal.ts';
+import { LIAR, lie } from './refusals/server-refusal.ts';
 import { SHAPES, type Shape, StagedRound } from './staged.ts';
 
 const shapes = Object.keys(SHAPES) as Shape[];
@@ -25,13 +20,11 @@ describe.each(shapes)('%s', (shape) => {
   test('a share that does not open is complained of, and its dealer named', () => {
     const round = StagedRound.of(shape).to('share-keys');
     const holders = round.server.peek().neighbours(LIAR).holders;
-    send(round, (message) => ({
+    lie(round, 'shared-secrets', (message) => ({
       ...message,
-      ...(message.kind === 'shared-secrets' && {
-        shares: message.shares.map((share, i) =>
-          i === 0 ? { ...share, sealed: flipped(share.sealed, 20) } : share,
-        ),
-      }),
+      shares: message.shares.map((share, i) =>
+        i === 0 ? { ...share, sealed: flipped(share.sealed, 20) } : share,
+      ),
     }));
     const end = exactly(round, [LIAR]);
     expect(end.report.clients).toContain(LIAR);
@@ -43,11 +36,9 @@ describe.each(shapes)('%s', (shape) => {
   test('a wrong share is named by its holder, and the sum is exact without it', () => {
     const round = StagedRound.of(shape).to('unmask');
     const dealers = [...round.server.peek().neighbours(LIAR).dealers];
-    send(round, (message) => ({
+    lie(round, 'revealed-shares', (message) => ({
       ...message,
-      ...(message.kind === 'revealed-shares' && {
-        shares: message.shares.map((share, i) => (i === 0 ? flipped(share, 31) : share)),
-      }),
+      shares: message.shares.map((share, i) => (i === 0 ? flipped(share, 31) : share)),
     }));
     const end = exactly(round, [LIAR]);
     expect(end.report.blamed).toEqual([
@@ -62,11 +53,9 @@ describe.each(shapes)('%s', (shape) => {
     round.answerAll([lost]);
     round.advance();
     round.to('unmask');
-    send(round, (message) => ({
+    lie(round, 'revealed-shares', (message) => ({
       ...message,
-      ...(message.kind === 'revealed-shares' && {
-        shares: message.shares.map((share, i) => (i === 0 ? flipped(share, 31) : share)),
-      }),
+      shares: message.shares.map((share, i) => (i === 0 ? flipped(share, 31) : share)),
     }));
     const end = exactly(round, [LIAR]);
     expect(end.report.clients).not.toContain(lost);
@@ -86,16 +75,15 @@ describe('what a dealer seals is checked by its holder: a complaint, and no shar
     ['another share of its self mask than it is bound to', 'complete', { selfShare: SHARE }],
   ];
 
-  test.each(LIES)('%s (%s)', (_what, shape, lie) => {
+  test.each(LIES)('%s (%s)', (_what, shape, dealt) => {
     const round = StagedRound.of(shape).to('share-keys');
     const holder = 2;
-    send(round, (message) => {
-      if (message.kind !== 'shared-secrets') return message;
+    lie(round, 'shared-secrets', (message) => {
       const { content } = round.states.get(LIAR)!.peek();
       if (content.stage !== 'shared') throw new Error(`at ${content.stage}`);
       const place = content.partners.findIndex(({ client }) => client === holder);
       const { keys } = content.partners[place]!;
-      const sealed = resealed(keys, message.shares[place]!.sealed, holder, lie);
+      const sealed = resealed(keys, message.shares[place]!.sealed, holder, dealt);
       return {
         ...message,
         shares: message.shares.map((share, i) => (i === place ? { ...share, sealed } : share)),
@@ -118,7 +106,7 @@ function resealed(
   keys: SecretBytes,
   sealed: Uint8Array,
   holder: number,
-  lie: Partial<Dealt>,
+  dealt: Partial<Dealt>,
 ): Uint8Array {
   const reader = new ByteReader(pairChannel(keys, holder, LIAR).open(sealed)!);
   const honest: Dealt = {
@@ -128,7 +116,7 @@ function resealed(
     selfShare: reader.raw(32),
   };
   expect([honest.from, honest.to]).toEqual([LIAR, holder]);
-  const { from, to, maskShare, selfShare } = { ...honest, ...lie };
+  const { from, to, maskShare, selfShare } = { ...honest, ...dealt };
   const plaintext = new ByteWriter().uint16(from).uint16(to).raw(maskShare).raw(selfShare).finish();
   return pairChannel(keys, LIAR, holder).seal(plaintext);
 }
@@ -139,11 +127,9 @@ test('in the active model a share of the other kind is a wrong one', () => {
   const { content } = round.states.get(LIAR)!.peek();
   if (content.stage !== 'confirmed') throw new Error(`at ${content.stage}`);
   const forbidden = content.dealers[0]!.maskShare!.reveal().slice();
-  send(round, (message) => ({
+  lie(round, 'revealed-shares', (message) => ({
     ...message,
-    ...(message.kind === 'revealed-shares' && {
-      shares: message.shares.map((share, i) => (i === 0 ? forbidden : share)),
-    }),
+    shares: message.shares.map((share, i) => (i === 0 ? forbidden : share)),
   }));
   const held = round.server.peek().revealed.get(content.dealers[0]!.client);
   expect(held?.has(LIAR) ?? false).toBe(false);
@@ -184,22 +170,13 @@ test('more wrong shares than that end the round, and no wrong sum is given', () 
 
 test('a client that keeps shares back is spared', () => {
   const round = StagedRound.of('complete').to('unmask');
-  send(round, (message) => {
-    if (message.kind !== 'revealed-shares') return message;
-    return {
-      ...message,
-      given: Bitmap.of(message.given.size, message.given.places().slice(1)),
-      shares: message.shares.slice(1),
-    };
-  });
+  lie(round, 'revealed-shares', (message) => ({
+    ...message,
+    given: Bitmap.of(message.given.size, message.given.places().slice(1)),
+    shares: message.shares.slice(1),
+  }));
   exactly(round, [LIAR]);
 });
-
-/** Client 1 sends something else than it should, and the server takes it. */
-function send(round: StagedRound, change: (message: ClientMessage) => ClientMessage): void {
-  const taken = round.deliver(LIAR, change(round.answer(LIAR)));
-  if (taken.kind === 'fault') throw new Error(`${taken.code}: ${taken.message}`);
-}
 
 /** The end of the round, with the exact sum of those that it names. */
 function exactly(round: StagedRound, answered: readonly number[]): SecAggServerFinished {

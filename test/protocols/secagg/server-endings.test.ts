@@ -2,7 +2,6 @@
 
 import {
   advanceSecAggServer,
-  type ClientMessage,
   reconstructMasks,
   removeMasks,
   type SecAggServerStage,
@@ -12,7 +11,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { cohortOf } from './cohort.ts';
 import { flipped, freshKey, signedKeys } from './refusals/client-refusal.ts';
-import { LIAR } from './refusals/server-refusal.ts';
+import { LIAR, lie } from './refusals/server-refusal.ts';
 import { STAGES_OF } from './refusals/steps.ts';
 import { SHAPES, type Shape, StagedRound } from './staged.ts';
 
@@ -182,22 +181,6 @@ describe('the server’s own mistakes are thrown', () => {
     expect(() => round.deliver(3, round.answer(3))).toThrow(/state-consumed/);
   });
 });
-
-/** Client 1 sends something else than it should, and the server takes it. */
-function lie<K extends ClientMessage['kind']>(
-  round: StagedRound,
-  kind: K,
-  change: (
-    message: Extract<ClientMessage, { readonly kind: K }>,
-    round: StagedRound,
-  ) => ClientMessage,
-): void {
-  const message = round.answer(LIAR);
-  if (message.kind !== kind) throw new Error(`expected ${kind}, got ${message.kind}`);
-  const told = change(message as Extract<ClientMessage, { readonly kind: K }>, round);
-  const taken = round.deliver(LIAR, told);
-  if (taken.kind === 'fault') throw new Error(`${taken.code}: ${taken.message}`);
-}
 
 /** All that are asked but the last `count` of them. */
 function allBut(count: number, { messages }: StagedRound): number[] {

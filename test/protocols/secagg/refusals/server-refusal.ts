@@ -78,6 +78,19 @@ export function expectServerRefusal(refusal: ServerRefusal): void {
   expect(end.report.blamed).toEqual([]);
 }
 
+/** Client 1 sends something else than it should, and the server takes it. */
+export function lie<K extends ClientMessage['kind']>(
+  round: StagedRound,
+  kind: K,
+  change: (
+    message: Extract<ClientMessage, { readonly kind: K }>,
+    round: StagedRound,
+  ) => ClientMessage,
+): void {
+  const taken = round.deliver(LIAR, inPlaceOf(kind, change)(round.answer(LIAR), round));
+  if (taken.kind === 'fault') throw new Error(`${taken.code}: ${taken.message}`);
+}
+
 function valuesIn({ server }: StagedRound): readonly (readonly (number | bigint)[])[] {
   return server.peek().sums.map(({ values }) => Array.from<number | bigint>(values));
 }
