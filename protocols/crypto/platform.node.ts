@@ -74,7 +74,7 @@ export function x25519SharedSecret(secretKey: SecretBytes, publicKey: Uint8Array
   }
   // Some builds of the underlying library return the zeros instead of refusing them.
   if (shared.every((byte) => byte === 0)) throw lowOrderKey();
-  return new SecretBytes(new Uint8Array(shared.buffer, shared.byteOffset, shared.byteLength));
+  return new SecretBytes(plain(shared));
 }
 
 export function generateEd25519KeyPair(rng: Rng = randomBytes): Ed25519KeyPair {
@@ -168,7 +168,7 @@ export function aesGcmOpen(
     plaintext.fill(0);
     return undefined;
   }
-  return new Uint8Array(plaintext);
+  return plain(plaintext);
 }
 
 export function aesCtrKeystream(
@@ -229,6 +229,11 @@ const ALLOCATOR_HINT_AFTER = 4 * 2 ** 20;
 /** glibc heeds blocks up to 32 MiB. */
 const ALLOCATOR_HINT_BYTES = 31 * 2 ** 20;
 
+/** The same memory without Buffer's methods, so that no second copy of a secret is left behind. */
+function plain({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 function gcmOf(key: Uint8Array): 'aes-128-gcm' | 'aes-256-gcm' {
   return key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm';
 }
@@ -243,7 +248,8 @@ const nativeX25519 = onceFound(() => {
 const nativeEd25519 = onceFound(() => {
   const probe = new SecretBytes(new Uint8Array(ED25519_KEY_LENGTH).fill(9));
   const signature = sign(null, EMPTY, secretKeyObject('Ed25519', probe));
-  verify(null, EMPTY, publicKeyObject('Ed25519', publicKeyOf('Ed25519', probe)), signature);
+  const publicKey = publicKeyObject('Ed25519', publicKeyOf('Ed25519', probe));
+  if (!verify(null, EMPTY, publicKey, signature)) throw new Error('Ed25519 does not verify');
 });
 
 /** Tries a primitive on its first use and remembers whether the runtime has it. */
