@@ -46,7 +46,8 @@ export class SessionKeys {
   readonly #aggregator: Participant;
   readonly #stage: StageOptions;
   readonly #handles: ExecutorValue[] = [];
-  readonly #encryptors = new Map<number, Promise<ExecutorValue>>();
+  /** By client, those on their way included. */
+  readonly #encryptors = new Map<string, Promise<ExecutorValue>>();
   #roles: Promise<RoleKeys> | undefined;
   #closed = false;
 
@@ -86,7 +87,7 @@ export class SessionKeys {
     const survivors = await atSurvivors(clients, stage, ({ name }) =>
       this.#encryptor(name, announced),
     );
-    for (const { client } of survivors.lost) this.#encryptors.delete(this.#indexOf(client));
+    for (const { client } of survivors.lost) this.#forget(client);
     return survivors;
   }
 
@@ -96,26 +97,27 @@ export class SessionKeys {
   }
 
   #release(): void {
-    this.#encryptors.clear();
+    for (const name of this.#encryptors.keys()) this.#forget(name);
     for (const handle of this.#handles.splice(0)) dispose(handle);
   }
 
-  #indexOf(name: string): number {
-    return this.#parties.clients.findIndex((client) => client.name === name);
-  }
-
   #encryptor(name: string, announced: Uint8Array): Promise<ExecutorValue> {
-    const index = this.#indexOf(name);
-    const known = this.#encryptors.get(index);
+    const known = this.#encryptors.get(name);
     if (known !== undefined) return known;
+    const client = this.#parties.clients.find((party) => party.name === name) as Participant;
     // Without the request's own options: other sums may wait for the same.
-    const made = this.#prepare(this.#parties.clients[index] as Participant, announced);
-    this.#encryptors.set(index, made);
+    const made = client.call('paillier_prepare', [announced], paillierEncryptor.type);
+    this.#encryptors.set(name, made);
+    made.catch(() => {
+      if (this.#encryptors.get(name) === made) this.#encryptors.delete(name);
+    });
     return made;
   }
 
-  async #prepare(party: Participant, announced: Uint8Array): Promise<ExecutorValue> {
-    return this.#own(await party.call('paillier_prepare', [announced], paillierEncryptor.type));
+  /** What a client encrypts with, or what it may yet send, is not kept. */
+  #forget(name: string): void {
+    this.#encryptors.get(name)?.then(dispose, () => {});
+    this.#encryptors.delete(name);
   }
 
   async #make(task: SecureSumTask): Promise<RoleKeys> {
@@ -133,8 +135,12 @@ export class SessionKeys {
         : undefined;
     const key = decoded(announcedKeyCodec.decode(announced), this.#keyHolder.name);
     const { publicKey } = requireNoFault(handleAnnouncedKey(key, keyExpectation(this.#policy)));
-    const aggregator = await atRole(this.#aggregator, this.#stage, (party) =>
-      this.#prepare(party, announced),
+    const aggregator = await atRole(
+      this.#aggregator,
+      this.#stage,
+      async (party) =>
+        this.#own(await party.call('paillier_prepare', [announced], paillierEncryptor.type)),
+      dispose,
     );
     return {
       privateKey: holder.own,

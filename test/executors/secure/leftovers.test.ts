@@ -199,6 +199,25 @@ describe('paillier leaves', () => {
   test('no keys of a set-up that failed, and makes new ones for the next sum', async () => {
     let failures = 1;
     const { stack, handles } = await observed(paillier(pinned), (party) =>
+      party !== 'aggregator/0'
+        ? {}
+        : {
+            call: async (uri, go) => {
+              if (uri === 'paillier_prepare' && failures-- > 0) throw new Error('not yet');
+              return go();
+            },
+          },
+    );
+    expect(await failureOf(run(stack, sum, 1, 2))).toMatchObject({ offender: 'aggregator/0' });
+    expect(handles.size).toBe(0);
+    expect(await run(stack, sum, 1, 2)).toEqual([3]);
+    expect(handles.size).toBe(5);
+    await stack.close();
+  });
+
+  test('the keys of the others where a client is lost, and asks it again at the next sum', async () => {
+    let failures = 1;
+    const { stack, handles } = await observed(paillier(pinned), (party) =>
       party !== 'clients/1'
         ? {}
         : {
@@ -209,25 +228,51 @@ describe('paillier leaves', () => {
           },
     );
     expect(await failureOf(run(stack, sum, 1, 2))).toMatchObject({ offender: 'clients/1' });
-    expect(handles.size).toBe(0);
+    expect(handles.size).toBe(4);
     expect(await run(stack, sum, 1, 2)).toEqual([3]);
     expect(handles.size).toBe(5);
     await stack.close();
+    expect(handles.size).toBe(0);
   });
 
   test.each([
-    ['clients/0', 'paillier_prepare'],
-    ['server/0', 'paillier_key_pair'],
-    ['aggregator/0', 'channel_key_pair'],
-  ])('no key that comes from %s after its time (%s)', async (who, uri) => {
+    ['clients/0', 'paillier_prepare', 'protocol.too_few_clients', 4],
+    ['server/0', 'paillier_key_pair', 'protocol.timeout', 0],
+    ['aggregator/0', 'channel_key_pair', 'protocol.timeout', 0],
+  ])('no key that comes from %s after its time (%s)', async (who, uri, code, kept) => {
     const late = lateness();
     const { stack, handles } = await observed(paillier({ ...pinned, timeoutMs: 300 }), (party) =>
       party === who ? late.at(uri) : {},
     );
-    expect(await failureOf(run(stack, sum, 1, 2))).toMatchObject({ code: 'protocol.timeout' });
+    expect(await failureOf(run(stack, sum, 1, 2))).toMatchObject({ code });
     await late.answer();
-    expect(handles.size).toBe(0);
+    expect(handles.size).toBe(kept);
     await stack.close();
+    expect(handles.size).toBe(0);
+  });
+
+  test.each([
+    ['paillier_keep_mask', 'aggregator/0'],
+    ['paillier_collect_input', 'key_holder/0'],
+    ['paillier_decrypt_inputs', 'key_holder/0'],
+    ['paillier_release_masks', 'aggregator/0'],
+  ])('no masks and inputs when %s fails at %s', async (uri, who) => {
+    const separate = paillier({ ...pinned, keyHolder: 'key_holder' });
+    const { stack, handles } = await observed(separate, (party) =>
+      party !== who
+        ? {}
+        : {
+            call: async (called, go) => {
+              if (called === uri) throw new Error('the line is dead');
+              return go();
+            },
+          },
+    );
+    await failureOf(run(stack, sum, 1, 2));
+    // As above, and the key holder's channel keys.
+    expect(handles.size).toBe(6);
+    await stack.close();
+    expect(handles.size).toBe(0);
   });
 
   test('no keys when the stack is closed while they are made', async () => {

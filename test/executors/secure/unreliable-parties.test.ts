@@ -56,6 +56,8 @@ const pinned = { ...quick, keys: { paillier: smallPrimes } } as const;
 const masked = (timeoutMs: number) => masking({ timeoutMs });
 const encrypted = (timeoutMs: number) => paillier({ ...pinned, timeoutMs });
 const separate = (timeoutMs: number) => paillier({ ...pinned, keyHolder: 'key_holder', timeoutMs });
+const trusting = (timeoutMs: number) =>
+  paillier({ ...pinned, keyHolder: 'key_holder', verifyInputs: false, timeoutMs });
 
 type Stage = readonly [
   who: string,
@@ -69,12 +71,18 @@ const STAGES: readonly Stage[] = [
   ['server/0', 'paillier_key_pair', 'keys', encrypted],
   ['aggregator/0', 'channel_key_pair', 'keys', encrypted],
   ['aggregator/0', 'paillier_prepare', 'keys', encrypted],
-  ['clients/1', 'paillier_prepare', 'keys', encrypted],
-  ['clients/0', 'paillier_encrypt', 'encrypt', encrypted],
+  ['aggregator/0', 'paillier_sign_channel_key', 'keys', encrypted],
+  ['key_holder/0', 'paillier_input_key_pair', 'keys', separate],
   ['aggregator/0', 'paillier_aggregate', 'aggregate', encrypted],
   ['aggregator/0', 'paillier_add', 'aggregate', encrypted],
   ['aggregator/0', 'paillier_finish', 'aggregate', encrypted],
-  ['key_holder/0', 'paillier_decrypt', 'decrypt', separate],
+  ['key_holder/0', 'paillier_decrypt', 'decrypt', trusting],
+  ['aggregator/0', 'paillier_keep_masks', 'collect-masks', separate],
+  ['aggregator/0', 'paillier_keep_mask', 'collect-masks', separate],
+  ['key_holder/0', 'paillier_collect', 'decrypt', separate],
+  ['key_holder/0', 'paillier_collect_input', 'decrypt', separate],
+  ['key_holder/0', 'paillier_decrypt_inputs', 'decrypt', separate],
+  ['aggregator/0', 'paillier_release_masks', 'mask', separate],
 ];
 
 describe('a party that is lost or hangs ends the sum, by name', () => {
@@ -162,7 +170,9 @@ describe('a party that lies', () => {
   ])('about whose inputs are in the sum (%s) is found out', async (_what, clients) => {
     const send = (bytes: Uint8Array): Uint8Array => {
       const sum = encryptedSumCodec.decode(bytes);
-      return sum.kind === 'fault' ? bytes : encryptedSumCodec.encode({ ...sum, clients });
+      if (sum.kind === 'fault') return bytes;
+      const inputs = clients.map((client) => ({ ...sum.inputs[0]!, client }));
+      return encryptedSumCodec.encode({ ...sum, inputs });
     };
     const error = await failureOf(meddled(paillier(pinned), 'aggregator/0', { send }));
     expect(error).toMatchObject({ reason: 'wrong-cohort', offender: 'aggregator/0' });

@@ -25,6 +25,7 @@ import {
   decryptedSumCodec,
   encryptedSumCodec,
   maskedInputCodec,
+  maskSumCodec,
 } from '../../../protocols/index.ts';
 import { SpyExecutor } from '../spy.helpers.ts';
 
@@ -113,6 +114,9 @@ describe('masking', () => {
 
 describe('paillier', () => {
   const quick = { modulusBits: 512, allowInsecureModulus: true } as const;
+  // How an input and a mask begin.
+  const inputFrame = Buffer.from([0x46, 0x4c, 2, 2, 2]);
+  const maskFrame = Buffer.from([0x46, 0x4c, 2, 5, 1]);
   const sum = federatedComputation([atClients(int64(3))], (x) => federatedSecureSum(x, 1000));
   const data = [
     [0n, 1n, 2n],
@@ -145,16 +149,45 @@ describe('paillier', () => {
     // Sealed: no byte of the ciphertext's frame is to be found in what the server carries.
     for (let client = 0; client < 3; client++) {
       const [sent] = views.get(`clients/${client}`) ?? [];
-      expect(Buffer.from(sent ?? []).includes(Buffer.from([0x46, 0x4c, 2, 2, 1]))).toBe(false);
+      expect(Buffer.from(sent ?? []).includes(inputFrame)).toBe(false);
     }
     // Unsealed the frame is there: the search is able to find it.
     const open = await viewsOf(
+      paillier({
+        ...quick,
+        keyHolder: 'key_holder',
+        aggregator: 'server',
+        verifyInputs: false,
+      }),
+      () => sum(data),
+    );
+    expect(Buffer.from(open.get('clients/0')?.[0] ?? []).includes(inputFrame)).toBe(true);
+  });
+
+  test('a server that keeps the masks cannot open the inputs that they are for', async () => {
+    const views = await viewsOf(
       paillier({ ...quick, keyHolder: 'key_holder', aggregator: 'server' }),
       () => sum(data),
     );
-    expect(
-      Buffer.from(open.get('clients/0')?.[0] ?? []).includes(Buffer.from([0x46, 0x4c, 2, 2, 1])),
-    ).toBe(true);
+    for (let client = 0; client < 3; client++) {
+      const [mask, input] = (views.get(`clients/${client}`) ?? []).map((sent) => Buffer.from(sent));
+      expect(mask?.includes(maskFrame)).toBe(true);
+      expect(input?.includes(inputFrame)).toBe(false);
+    }
+  });
+
+  test('an aggregator that keeps masks sees no input, and gives out the sum of the masks', async () => {
+    const views = await viewsOf(paillier({ ...quick, keyHolder: 'key_holder' }), () => sum(data));
+    const given = (views.get('aggregator/0') ?? []).map((bytes) => maskSumCodec.decode(bytes));
+    expect(given.filter(({ kind }) => kind === 'mask-sum')).toHaveLength(1);
+    for (let client = 0; client < 3; client++) {
+      const sent = (views.get(`clients/${client}`) ?? []).map((bytes) => Buffer.from(bytes));
+      expect(sent).toHaveLength(2);
+      // Each is sealed for its own receiver; what they share is the session alone.
+      for (const frame of [inputFrame, maskFrame]) {
+        expect(sent.some((bytes) => bytes.includes(frame))).toBe(false);
+      }
+    }
   });
 
   test('the aggregator gives out one refreshed sum', async () => {
@@ -163,7 +196,11 @@ describe('paillier', () => {
       .map((bytes) => encryptedSumCodec.decode(bytes))
       .filter((message) => message.kind === 'encrypted-sum');
     expect(sums).toHaveLength(1);
-    expect(sums[0]?.clients).toEqual(['clients/0', 'clients/1', 'clients/2']);
+    expect(sums[0]?.inputs.map(({ client }) => client)).toEqual([
+      'clients/0',
+      'clients/1',
+      'clients/2',
+    ]);
   });
 
   test('a separate key holder sees uniform numbers, whatever the sum', async () => {
