@@ -7,9 +7,14 @@ const small = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 
 
 describeSecureProtocol('masking', () => masking({ minimumClients: 1 }), { runs: 60 });
 describeSecureProtocol('perturbations', () => perturbations({ minimumClients: 1 }), { runs: 60 });
-describeSecureProtocol('paillier', () => paillier(small), { runs: 40 });
+describeSecureProtocol('paillier', () => paillier(small), { runs: 40, dropouts: true });
+describeSecureProtocol(
+  'paillier, key holder that adds',
+  () => paillier({ ...small, keyHolder: 'key_holder' }),
+  { runs: 40, dropouts: true },
+);
 describeSecureProtocol(
   'paillier, 2048 bits',
   () => paillier({ modulusBits: 2048, minimumClients: 1 }),
-  { runs: 3 },
+  { runs: 3, dropouts: true },
 );
