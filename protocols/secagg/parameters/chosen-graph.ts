@@ -117,12 +117,27 @@ export function chosenGraph({ clients, candidates, corrupt, lost }: Adversity): 
         lost === 0
           ? Number.NEGATIVE_INFINITY
           : Math.log(lost) + lnAtMost({ ...draw, marked: left }, threshold - 1);
+      const lnShort = lnSum(lnLeft, lnLost);
+      if (lnShort > lnLimit) return Math.min(0, lnShort);
       const limit = inDegreeLimit(neighbours, lnLimit);
       const lnCrowded =
         Math.log(clients) + lnBinomialAtLeast(clients - 1, neighbours / (clients - 1), limit + 1);
-      return Math.min(0, lnSum(lnSum(lnLeft, lnLost), lnCrowded));
+      return lnSum(lnShort, lnCrowded);
     },
 
     inDegreeLimit,
   };
+}
+
+/**
+ * A number of neighbours from which on no threshold is both secure and correct; infinite where
+ * there is none.
+ *
+ * The median of a hypergeometric distribution is its mean rounded up or down. So (1) takes 2t to be
+ * above k + 1 + kC / (m - 1), and half of the rounds fail unless t is below k (n - D - 1) / (n - 1) + 2.
+ */
+export function hopelessNeighbours({ clients, candidates, corrupt, lost }: Adversity): number {
+  const needed = 1 + corrupt / (candidates - 1);
+  const left = (2 * (clients - lost - 1)) / (clients - 1);
+  return needed > left ? Math.ceil(3 / (needed - left)) : Number.POSITIVE_INFINITY;
 }

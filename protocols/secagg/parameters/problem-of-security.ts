@@ -66,18 +66,18 @@ export function problemOfSecurity(
 ): SecurityProblem | undefined {
   const { securityBits, corruptRate } = wanted;
   const { dropoutRate = DEFAULT_DROPOUT_RATE, leastHonestInSum = 2 } = wanted;
-  const { clients, roster, model, graph, neighbours, threshold } = given;
-  const question = [
-    [clients, roster, model, graph, neighbours, threshold],
-    [securityBits, corruptRate, dropoutRate, leastHonestInSum],
-  ].join();
-  const known = answers.get(question);
-  if (known !== undefined) return known.problem;
-
   checkBits('securityBits', securityBits);
   checkRate('corruptRate', corruptRate);
   checkRate('dropoutRate', dropoutRate);
   checkCount('leastHonestInSum', leastHonestInSum, 1, MOST_CLIENTS);
+  const nonsense = nonsenseOf(given);
+  if (nonsense !== undefined) return { code: 'insecure-parameters', message: nonsense };
+
+  const { clients, roster, model, graph, neighbours, threshold } = given;
+  const asked = [clients, roster, model, graph, neighbours, threshold];
+  const question = [...asked, securityBits, corruptRate, dropoutRate, leastHonestInSum].join();
+  const known = answers.get(question);
+  if (known !== undefined) return known.problem;
   const message = weaknessOf(given, { securityBits, corruptRate, dropoutRate, leastHonestInSum });
   const problem: SecurityProblem | undefined =
     message === undefined ? undefined : { code: 'insecure-parameters', message };
@@ -93,8 +93,6 @@ function weaknessOf(
   given: GivenParameters,
   { securityBits, corruptRate, dropoutRate, leastHonestInSum }: Required<WantedSecurity>,
 ): string | undefined {
-  const nonsense = nonsenseOf(given);
-  if (nonsense !== undefined) return nonsense;
   const { clients, roster, model, graph, neighbours, threshold } = given;
   const rates = { model, clients, roster, corruptRate, dropoutRate };
   const planned = adversityOf(rates);

@@ -78,7 +78,7 @@ export function describeHopeless(
   const hidden = `hides a client among ${demands.leastHonestInSum} honest ones`;
   const kind = family.graph === 'sparse' ? 'sparse graph' : 'graph';
   if (!leavesHonest(family, demands)) {
-    return `${clients} clients with ${Math.min(corrupt, clients)} corrupt leave fewer than ${demands.leastHonestInSum} honest ones to hide among: lower the corrupt rate or take a larger cohort`;
+    return `a cohort of ${clients} with ${Math.min(corrupt, clients)} corrupt leaves fewer than ${demands.leastHonestInSum} honest clients to hide among: lower the corrupt rate or take a larger cohort`;
   }
   const advice =
     describeOther(family, demands, alternative) ??

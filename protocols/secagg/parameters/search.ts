@@ -1,7 +1,7 @@
 /** @file Finds the least neighbours and the least threshold that meet the demands on a graph. */
 
 import { type Demands, exactCorrupt, type Rates } from './adversity.ts';
-import { chosenGraph } from './chosen-graph.ts';
+import { chosenGraph, hopelessNeighbours } from './chosen-graph.ts';
 import { completeGraph } from './complete-graph.ts';
 import { type Adversity, type Guarantees, leastWhere } from './guarantees.ts';
 import { ringGraph } from './ring-graph.ts';
@@ -13,6 +13,8 @@ export interface GraphFamily {
   readonly guarantees: Guarantees;
   readonly leastNeighbours: number;
   readonly mostNeighbours: number;
+  /** From here on there is no use in looking for a choice. */
+  readonly hopelessNeighbours: number;
   /** Between one number of neighbours and the next. */
   readonly step: number;
 }
@@ -31,6 +33,7 @@ export function completeFamily(rates: Rates, adversity: Adversity): GraphFamily 
     guarantees: completeGraph(adversity, exactCorrupt(rates)),
     leastNeighbours: adversity.clients - 1,
     mostNeighbours: adversity.clients - 1,
+    hopelessNeighbours: adversity.clients,
     step: 1,
   };
 }
@@ -44,6 +47,7 @@ export function sparseFamily(adversity: Adversity): GraphFamily {
         guarantees: chosenGraph(adversity),
         leastNeighbours: 1,
         mostNeighbours: candidates - 1,
+        hopelessNeighbours: hopelessNeighbours(adversity),
         step: 1,
       }
     : {
@@ -52,6 +56,7 @@ export function sparseFamily(adversity: Adversity): GraphFamily {
         guarantees: ringGraph(adversity),
         leastNeighbours: 2,
         mostNeighbours: clients - 2,
+        hopelessNeighbours: clients - 1,
         step: 2,
       };
 }
@@ -114,7 +119,8 @@ export function leastChoice(
     most = family.mostNeighbours,
   }: { threshold?: number | undefined; most?: number } = {},
 ): GraphChoice | undefined {
-  for (let neighbours = family.leastNeighbours; neighbours <= most; neighbours += family.step) {
+  const end = Math.min(most, family.hopelessNeighbours - 1);
+  for (let neighbours = family.leastNeighbours; neighbours <= end; neighbours += family.step) {
     const choice = choiceAt(family, neighbours, demands, threshold);
     if (choice !== undefined) return choice;
   }
@@ -126,16 +132,13 @@ export function leastChoice(
  * found fast even where nothing is there to find: strangers can make a client search.
  */
 export function smallChoice(family: GraphFamily, demands: Demands): GraphChoice | undefined {
-  const { leastNeighbours, mostNeighbours, step } = family;
-  const next = (neighbours: number): number =>
-    neighbours + step * Math.max(1, Math.floor(neighbours / (50 * step)));
-  for (
-    let neighbours = leastNeighbours;
-    neighbours <= mostNeighbours;
-    neighbours = next(neighbours)
-  ) {
+  const { leastNeighbours, step } = family;
+  const end = Math.min(family.mostNeighbours, family.hopelessNeighbours - 1);
+  let neighbours = leastNeighbours;
+  while (neighbours <= end) {
     const choice = choiceAt(family, neighbours, demands);
     if (choice !== undefined) return choice;
+    neighbours += step * Math.max(1, Math.floor(neighbours / (50 * step)));
   }
   return undefined;
 }

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseNeighbours } from '../../../../protocols/secagg/graph.ts';
-import { chosenGraph } from '../../../../protocols/secagg/parameters/chosen-graph.ts';
+import {
+  chosenGraph,
+  hopelessNeighbours,
+} from '../../../../protocols/secagg/parameters/chosen-graph.ts';
 import { lnBinomialAtLeast } from '../../../../protocols/secagg/parameters/distributions.ts';
 import { seeded } from '../../support.ts';
 
@@ -129,6 +132,30 @@ describe('the bounds on a graph of chosen neighbours', () => {
       expect(lnMore(limit)).toBeLessThanOrEqual(lnLimit - Math.LN2);
       expect(lnMore(limit - 1)).toBeGreaterThan(lnLimit - Math.LN2);
     }
+  });
+
+  it('leave no threshold from where they say that there is no hope', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 10, max: 120 }),
+        fc.double({ min: 0, max: 0.6, noNaN: true }),
+        fc.double({ min: 0, max: 0.5, noNaN: true }),
+        (n, corruptRate, dropoutRate) => {
+          const lost = Math.floor(n * dropoutRate);
+          const corruptClients = Math.floor((n - lost - 2) * corruptRate);
+          const setting = adversity(n, corruptClients, lost, n - lost);
+          const graph = chosenGraph(setting);
+          const lnHalf = -Math.LN2;
+          for (let k = hopelessNeighbours(setting); k < n - lost; k++) {
+            for (let t = 1; t <= k + 1; t++) {
+              const secure = graph.lnExposure(k, t) <= lnHalf;
+              if (secure) expect(graph.lnFailure(k, t, lnHalf)).toBeGreaterThan(lnHalf);
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it('name the most honest clients in the least sum', () => {

@@ -62,7 +62,7 @@ describe('what a client says of the parameters that it is given', () => {
       /no sparse graph of 1000 clients hides a client among 2 honest ones with 400 corrupt, 400 lost: lower/,
     );
     expect(messageOf(complete, { corruptRate: 0.95 })).toBe(
-      '10 clients with 9 corrupt leave fewer than 2 honest ones to hide among: lower the corrupt rate or take a larger cohort',
+      'a cohort of 10 with 9 corrupt leaves fewer than 2 honest clients to hide among: lower the corrupt rate or take a larger cohort',
     );
     expect(
       messageOf({ ...complete, threshold: 7 }, { corruptRate: 0.5, dropoutRate: 0.3 }),

@@ -260,11 +260,11 @@ describe('what nothing can reach is refused, with what stands in its way', () =>
   it.each([
     [
       { clients: 1 },
-      '1 clients with 0 corrupt leave fewer than 2 honest ones to hide among: lower the corrupt rate or take a larger cohort',
+      'a cohort of 1 with 0 corrupt leaves fewer than 2 honest clients to hide among: lower the corrupt rate or take a larger cohort',
     ],
     [
       { clients: 100, roster: 5000 },
-      '100 clients with 100 corrupt leave fewer than 2 honest ones to hide among: lower the corrupt rate or take a larger cohort',
+      'a cohort of 100 with 100 corrupt leaves fewer than 2 honest clients to hide among: lower the corrupt rate or take a larger cohort',
     ],
     [
       { clients: 1000, corruptRate: 0.4, dropoutRate: 0.33 },
