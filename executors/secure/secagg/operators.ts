@@ -63,7 +63,10 @@ export interface SecAggOperatorOptions {
   readonly policy: Partial<SecAggPolicy>;
   /** Whose identity and roster; `undefined` where nobody signs. */
   readonly identities: IdentityProvider | undefined;
-  /** What was done in which session. */
+  /**
+   * What was done in which session. The states that operators keep serve one step each as it is.
+   * @default one that counts rounds, where the policy limits them
+   */
   readonly ledger?: SessionLedger;
 }
 
@@ -81,7 +84,8 @@ export function secAggOperatorsOfRecipe(recipe: SecAggOperatorRecipe): readonly 
 
 /** The operators of a client, under its own policy. */
 export function secAggOperators(options: SecAggOperatorOptions): readonly Operator[] {
-  const ledger = options.ledger ?? memoryLedger();
+  const { policy } = options;
+  const ledger = options.ledger ?? (policy.mostRounds === undefined ? undefined : memoryLedger());
   return [
     defineOperator({
       uri: 'secagg_advertise',
@@ -193,15 +197,15 @@ function configOf(
   { policy, identities }: SecAggOperatorOptions,
   agreement: SecAggAgreement,
   client: number,
-  ledger: SessionLedger,
+  ledger: SessionLedger | undefined,
 ): SecAggClientConfig {
-  if (identities === undefined) return { policy, ledger };
+  const known = { policy, ...(ledger !== undefined && { ledger }) };
+  if (identities === undefined) return { ...known, name: `clients/${client}` };
   const names = clientNames(agreement.cohort.size);
   const name = names[agreement.cohort.places()[client] ?? -1];
   const signingKey = name === undefined ? undefined : identities.signer(name);
   return {
-    policy,
-    ledger,
+    ...known,
     roster: identities.roster(names),
     name: name ?? 'nobody',
     ...(signingKey === undefined ? {} : { signingKey }),

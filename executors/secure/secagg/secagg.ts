@@ -17,7 +17,13 @@ import {
   type ThreatModel,
 } from '../../../protocols/index.ts';
 import type { ExecutorValue, RequestOptions } from '../../executor.ts';
-import { DEFAULT_TIMEOUT_MS, isLostInput, type Lost, requireStageLimits } from '../cohort.ts';
+import {
+  DEFAULT_TIMEOUT_MS,
+  isLostInput,
+  type Lost,
+  requireStageLimits,
+  requireWhole,
+} from '../cohort.ts';
 import { withRecipe } from '../define-operator.ts';
 import { faultError } from '../faults.ts';
 import { type IdentityProvider, SimulatedIdentities, simulatedIdentities } from '../identities.ts';
@@ -68,6 +74,12 @@ export interface SecAggOptions {
    * @default 3
    */
   readonly minimumClients?: number;
+  /**
+   * In how many rounds a client takes part: of two sums of the same values, of which one leaves a
+   * client out, the difference is its own.
+   * @default no limit
+   */
+  readonly mostRounds?: number;
   /** Of all clients, those that help the server. @default 0.05 */
   readonly corruptRate?: number;
   /** Of all clients, those that may be lost without the sum failing. @default 0.1 */
@@ -134,12 +146,14 @@ function protocolOf(
   const { model = 'active', minimumClients = 3, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   requireStageLimits(minimumClients, timeoutMs);
   requireThreshold(options.threshold);
+  if (options.mostRounds !== undefined) requireWhole('mostRounds', options.mostRounds, 1, 2 ** 32);
   const identities = model === 'active' ? (options.identities ?? simulatedIdentities()) : undefined;
   const policy: Partial<SecAggPolicy> = {
     models: [model],
     minimumClients,
     ...(options.securityBits !== undefined && { securityBits: options.securityBits }),
     ...(options.corruptRate !== undefined && { corruptRate: options.corruptRate }),
+    ...(options.mostRounds !== undefined && { mostRounds: options.mostRounds }),
   };
   // Keys that are not made for a simulation stay on the thread that has them.
   const recipe: SecAggOperatorRecipe | undefined =
@@ -150,6 +164,7 @@ function protocolOf(
     name,
     roles: [],
     timeoutMs,
+    survivesLosses: true,
     operators:
       recipe === undefined
         ? secAggOperators({ policy, identities })

@@ -17,7 +17,13 @@ import { agreementHash, problemOfAgreement, type SecAggAgreement } from '../agre
 import type { Advertisement, Announcement } from '../messages.ts';
 import { problemOfSecurity } from '../parameters/index.ts';
 import { advertisementStatement } from '../statements.ts';
-import { memoryLedger, policyOf, type SecAggClientConfig, type SecAggPolicy } from './config.ts';
+import {
+  memoryLedger,
+  policyOf,
+  type SecAggClientConfig,
+  type SecAggPolicy,
+  takeRound,
+} from './config.ts';
 import {
   type AdvertisedState,
   clientState,
@@ -35,7 +41,8 @@ export type ParametersFaultCode =
   | 'cohort-too-small'
   | 'insecure-parameters'
   | 'unknown-roster'
-  | 'not-in-cohort';
+  | 'not-in-cohort'
+  | 'too-many-rounds';
 
 /**
  * Takes part, or says why not.
@@ -58,6 +65,13 @@ export function startSecAggClient(
   const membership = { agreement, agreed, client };
   if (!ledger.claim(stepName(membership, 'advertise'))) {
     return fault('advertise', 'session-used', 'this client took part in this session before');
+  }
+  if (!takeRound(ledger, config.name ?? '', policy.mostRounds)) {
+    return fault(
+      'advertise',
+      'too-many-rounds',
+      `this client takes part in ${policy.mostRounds} rounds, and did already`,
+    );
   }
   const channel = generateX25519KeyPair(rng);
   const maskSecret = randomFieldElement(rng);

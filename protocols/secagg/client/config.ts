@@ -15,7 +15,7 @@ export interface SecAggClientConfig {
   readonly signingKey?: SecretBytes;
   readonly roster?: IdentityRoster;
   readonly policy?: Partial<SecAggPolicy>;
-  /** @default one that lives as long as the process */
+  /** @default one for each round, that ends with it: enough where no state is saved and no round counted */
   readonly ledger?: SessionLedger;
 }
 
@@ -32,6 +32,13 @@ export interface SecAggPolicy {
   readonly securityBits: number;
   /** Of the roster, clients that work with the server. @default 0.05 */
   readonly corruptRate: number;
+  /**
+   * In how many rounds it takes part at all. Each hides a value among those of its sum only: two
+   * sums of the same values, of which one leaves this client out, show its own. A client that limits
+   * its rounds needs a ledger that outlives them.
+   * @default no limit
+   */
+  readonly mostRounds: number;
 }
 
 export const DEFAULT_POLICY: SecAggPolicy = {
@@ -39,6 +46,7 @@ export const DEFAULT_POLICY: SecAggPolicy = {
   minimumClients: 3,
   securityBits: 40,
   corruptRate: 0.05,
+  mostRounds: Number.POSITIVE_INFINITY,
 };
 
 /**
@@ -64,10 +72,19 @@ export function memoryLedger(): SessionLedger {
   };
 }
 
+/** Uses up one of the rounds of a client, as long as there are any. */
+export function takeRound(ledger: SessionLedger, name: string, mostRounds: number): boolean {
+  if (mostRounds === Number.POSITIVE_INFINITY) return true;
+  for (let round = 1; round <= mostRounds; round += 1) {
+    if (ledger.claim(`round ${round} of "${name}"`)) return true;
+  }
+  return false;
+}
+
 /** @throws ProtocolError `invalid-argument` for a policy that checks nothing. */
-export function policyOf({ policy }: SecAggClientConfig): SecAggPolicy {
+export function policyOf({ policy, ledger }: SecAggClientConfig): SecAggPolicy {
   const complete = { ...DEFAULT_POLICY, ...policy };
-  const { minimumClients, securityBits, corruptRate } = complete;
+  const { minimumClients, securityBits, corruptRate, mostRounds } = complete;
   if (!Number.isSafeInteger(minimumClients) || minimumClients < 1) {
     throw new ProtocolError(
       'invalid-argument',
@@ -79,6 +96,17 @@ export function policyOf({ policy }: SecAggClientConfig): SecAggPolicy {
   }
   if (!(corruptRate >= 0 && corruptRate < 1)) {
     throw new ProtocolError('invalid-argument', `corruptRate is 0 to below 1, got ${corruptRate}`);
+  }
+  if (mostRounds !== Number.POSITIVE_INFINITY) {
+    if (!Number.isSafeInteger(mostRounds) || mostRounds < 1) {
+      throw new ProtocolError('invalid-argument', `mostRounds is 1 or more, got ${mostRounds}`);
+    }
+    if (ledger === undefined) {
+      throw new ProtocolError(
+        'invalid-argument',
+        'a client that limits its rounds needs a ledger that outlives them',
+      );
+    }
   }
   return complete;
 }

@@ -2,9 +2,11 @@
 
 import {
   agreementHash,
+  memoryLedger,
   ProtocolError,
   type SecAggClientConfig,
   type SecAggPolicy,
+  type SessionLedger,
   startSecAggClient,
 } from 'fedloom/protocols';
 import { describe, expect, test, vi } from 'vitest';
@@ -72,6 +74,50 @@ test('insecure parameters are refused with what would be secure', () => {
   expect(message).toMatch(/threshold of (at least )?3/);
 });
 
+describe('a client that limits its rounds', () => {
+  const { agreement, configs } = cohortOf(SHAPES.complete);
+  const begin = (session: number, config: SecAggClientConfig, client = 0) =>
+    startSecAggClient(
+      {
+        kind: 'announcement',
+        client,
+        agreement: { ...agreement, session: new Uint8Array(16).fill(session) },
+      },
+      config,
+    );
+  const limited = (ledger: SessionLedger, client = 0): SecAggClientConfig => ({
+    ...configs[client]!,
+    policy: { ...configs[client]!.policy, mostRounds: 2 },
+    ledger,
+  });
+
+  test('takes part in no more of them, whichever they are', () => {
+    const config = limited(memoryLedger());
+    expectKind(begin(1, config), 'continue');
+    // What it refuses for another reason does not count.
+    expect(begin(1, config)).toMatchObject({ code: 'session-used' });
+    expect(begin(2, config, 1)).toMatchObject({ code: 'not-in-cohort' });
+    expectKind(begin(2, config), 'continue');
+    for (const session of [3, 4]) {
+      expect(begin(session, config)).toEqual({
+        kind: 'fault',
+        stage: 'advertise',
+        code: 'too-many-rounds',
+        message: expect.stringContaining('2 rounds'),
+      });
+    }
+  });
+
+  test('counts by its ledger: another process with it goes on counting', () => {
+    const ledger = memoryLedger();
+    expectKind(begin(1, limited(ledger)), 'continue');
+    expectKind(begin(2, limited(ledger)), 'continue');
+    expect(begin(3, limited(ledger))).toMatchObject({ code: 'too-many-rounds' });
+    // Several clients may have one ledger.
+    expectKind(begin(3, limited(ledger, 1), 1), 'continue');
+  });
+});
+
 describe('a client of the active model cannot do without its own', () => {
   test.each(['roster', 'name', 'signingKey'] as const)('%s', (part) => {
     const { agreement, configs } = cohortOf(SHAPES.complete);
@@ -91,6 +137,10 @@ describe('a client of the active model cannot do without its own', () => {
     ['everyone corrupt', { corruptRate: 1 }],
     ['less than nobody corrupt', { corruptRate: -0.1 }],
     ['NaN corrupt', { corruptRate: Number.NaN }],
+    ['no rounds', { mostRounds: 0 }],
+    ['a part of a round', { mostRounds: 1.5 }],
+    ['NaN rounds', { mostRounds: Number.NaN }],
+    ['rounds that it does not remember', { mostRounds: 3 }],
   ])('a policy that checks something, so not %s', (_what, policy) => {
     const { agreement, configs } = cohortOf(SHAPES.complete);
     const start = () =>

@@ -15,7 +15,7 @@ import type { Cohort, CohortOptions } from '../cohort.ts';
 import type { Shape } from '../staged.ts';
 
 export interface ParameterRefusal {
-  /** What the client checks. */
+  /** What the client checks or demands. */
   readonly check: string;
   readonly shape: Shape;
   readonly options?: Partial<CohortOptions>;
