@@ -3,6 +3,7 @@
  * refuse a server that lies (Bonawitz et al. 2017; Bell et al. 2020).
  */
 
+import { sha256 } from '#crypto';
 import { structOf, ValueError } from '../../../computations/types/index.ts';
 import {
   Bitmap,
@@ -243,7 +244,7 @@ class SecAggSession implements ProtocolSession {
     );
     const round = new SecAggRound(
       peers,
-      roster === undefined ? { agreement } : { agreement, roster },
+      { agreement, contextHash: sha256(NO_CONTEXT), ...(roster !== undefined && { roster }) },
       {
         timeoutMs,
         lostBefore,
@@ -294,6 +295,9 @@ function parametersFor(
     });
   }
 }
+
+/** What clients of a stack bind their masks to; were it left to the first, it could shut out the rest. */
+const NO_CONTEXT = new Uint8Array(0);
 
 const STEP = structOf([
   { name: null, type: secAggState.type },

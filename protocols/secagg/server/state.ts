@@ -88,7 +88,8 @@ export interface SecAggServerSetup {
   /** By which signatures are checked, in the active model. */
   readonly roster?: IdentityRoster;
   /**
-   * What all inputs must be bound to, as its SHA-256.
+   * What all inputs must be bound to, as its SHA-256. A server that knows it should say so: one
+   * client that lies, and is first, has the inputs of all others refused.
    * @default that of the first input
    */
   readonly contextHash?: Uint8Array;
