@@ -6,6 +6,7 @@
 
 import type { BuildingBlock } from '../computations/building-blocks.ts';
 import type { MaterializedValue, Type } from '../computations/types/index.ts';
+import type { Lost } from './lost-client.ts';
 import type { ProgressListener } from './progress.ts';
 
 /** What `createValue` takes: a piece of syntax, or data. Types tell them apart by their kinds. */
@@ -31,6 +32,12 @@ export interface RequestOptions {
  */
 export interface ExecutorValue extends Disposable {
   readonly type: Type;
+  /**
+   * The clients whose part is missing: of a value at CLIENTS those that were lost, of what was
+   * aggregated those that were left out. The same request may give more the next time.
+   * @default none
+   */
+  readonly missing?: readonly Lost[];
   /**
    * Brings the value out of the executor.
    * @throws ExecutionError `execution.unsupported_value` for a function, and `execution.released`

@@ -55,7 +55,7 @@ const waiting = new WeakMap<AbortSignal, Set<() => void>>();
  * Calls back when a signal is aborted.
  * @returns what ends that.
  */
-function onAbort(signal: AbortSignal, callback: () => void): () => void {
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   let callbacks = waiting.get(signal);
   if (callbacks === undefined) {
     const all = new Set<() => void>();

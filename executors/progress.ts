@@ -1,6 +1,14 @@
 /** @file What executors tell about their progress, to whoever listens to an invocation. */
 
-export type ProgressStep = IntrinsicStep | ClientsStep | ProtocolStep | SecureSumStep;
+import type { Lost, LostClient } from './lost-client.ts';
+
+export type ProgressStep =
+  | IntrinsicStep
+  | ClientsStep
+  | ClientLostStep
+  | DroppedClientsStep
+  | ProtocolStep
+  | SecureSumStep;
 
 /** An intrinsic on placed values began. */
 export interface IntrinsicStep {
@@ -13,9 +21,24 @@ export interface ClientsStep {
   readonly kind: 'clients';
   /** What the clients do: the URI of an intrinsic, or a few words. */
   readonly work: string;
-  /** Clients that are done. */
+  /** Clients that are done, or lost. */
   readonly done: number;
   readonly total: number;
+}
+
+/** A client failed in work of its own, and the computation goes on without it. Told once. */
+export interface ClientLostStep extends Lost {
+  readonly kind: 'client-lost';
+}
+
+/** A plain aggregation is made without some clients, in a stack that was built to drop those lost. */
+export interface DroppedClientsStep {
+  readonly kind: 'dropped-clients';
+  /** The aggregation. */
+  readonly uri: string;
+  /** Names of the clients whose values are in it. */
+  readonly clients: readonly string[];
+  readonly lost: readonly LostClient[];
 }
 
 /** A stage of a secure protocol; told at its beginning, and whenever one party is done. */
@@ -34,11 +57,7 @@ export interface SecureSumStep {
   readonly protocol: string;
   /** Names of the clients whose values are in the sum. */
   readonly clients: readonly string[];
-  readonly lost: readonly {
-    readonly client: string;
-    readonly stage: string;
-    readonly reason: 'failed' | 'timeout' | 'refused';
-  }[];
+  readonly lost: readonly LostClient[];
   /** Clients that broke the protocol in a way that can be proven, and how. */
   readonly blamed: readonly { readonly client: string; readonly code: string }[];
   /** Bytes between the server and all clients, where the protocol counts them. */

@@ -13,6 +13,7 @@ import {
   type Type,
 } from '../computations/types/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from './executor.ts';
+import type { Lost } from './lost-client.ts';
 
 /** A value inside an executor. Whoever creates or retains a node releases it, once. */
 export abstract class ValueNode {
@@ -21,6 +22,11 @@ export abstract class ValueNode {
 
   constructor(type: Type) {
     this.type = type;
+  }
+
+  /** See `ExecutorValue.missing`. */
+  get missing(): readonly Lost[] {
+    return NOBODY;
   }
 
   retain(): this {
@@ -37,6 +43,8 @@ export abstract class ValueNode {
   protected abstract free(): void;
 }
 
+const NOBODY: readonly Lost[] = [];
+
 /** A value that lives in another executor. The node owns its handle there. */
 export class TargetNode extends ValueNode {
   readonly handle: ExecutorValue;
@@ -44,6 +52,10 @@ export class TargetNode extends ValueNode {
   constructor(handle: ExecutorValue) {
     super(handle.type);
     this.handle = handle;
+  }
+
+  override get missing(): readonly Lost[] {
+    return this.handle.missing ?? NOBODY;
   }
 
   protected override free(): void {
@@ -71,6 +83,10 @@ export class StructNode extends ValueNode {
     );
   }
 
+  override get missing(): readonly Lost[] {
+    return this.elements.flatMap(({ missing }) => missing);
+  }
+
   protected override free(): void {
     releaseAll(this.elements);
   }
@@ -95,6 +111,10 @@ export class NodeHandle implements ExecutorValue {
     this.type = node.type;
     this.#owner = owner;
     this.#node = node;
+  }
+
+  get missing(): readonly Lost[] {
+    return this.#node?.missing ?? NOBODY;
   }
 
   async compute(options: RequestOptions = {}): Promise<MaterializedValue> {

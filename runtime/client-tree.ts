@@ -7,6 +7,7 @@ import type { Executor } from '../executors/executor.ts';
 import { ComposingExecutor } from '../executors/placed/composing.ts';
 import type { TreeAggregation } from '../executors/placed/composition.ts';
 import { type FederatingChildren, FederatingExecutor } from '../executors/placed/federating.ts';
+import type { LossOptions } from '../executors/placed/lost-clients.ts';
 import type { PlacedExecutor } from '../executors/placed/placed-executor.ts';
 
 export interface ClientTreeOptions extends Omit<FederatingChildren, 'firstClient'> {
@@ -15,6 +16,7 @@ export interface ClientTreeOptions extends Omit<FederatingChildren, 'firstClient
   /** One for each inner node below the root: as many as `combinersOf` says. */
   readonly combiners: readonly Executor[];
   readonly aggregation?: TreeAggregation;
+  readonly losses?: LossOptions;
 }
 
 /**
@@ -34,21 +36,29 @@ export function combinersOf(clients: number, maxFanout: number): number {
 
 /** A tree of the least height, `log_maxFanout(clients)`, whose nodes are as alike as possible. */
 export function clientTree(options: ClientTreeOptions): PlacedExecutor {
-  const { server, clients, roles, maxFanout, combiners, aggregation } = options;
+  const { server, clients, roles, maxFanout, combiners, aggregation, losses = {} } = options;
   const root = { server, ...(roles === undefined ? {} : { roles }) };
-  if (clients.length <= maxFanout) return new FederatingExecutor({ ...root, clients });
+  if (clients.length <= maxFanout) return new FederatingExecutor({ ...root, clients }, losses);
 
-  const composing = aggregation === undefined ? {} : { aggregation };
+  const composing = aggregation === undefined ? losses : { ...losses, aggregation };
+  // How many clients must be left is decided for all of them, at the root.
+  const ofPart = { minimumSurvivors: 0 };
   const servers = combiners[Symbol.iterator]();
   let firstClient = 0;
   let level = inGroups(clients, maxFanout).map((group) => {
-    const node = new FederatingExecutor({ server: next(servers), clients: group, firstClient });
+    const node = new FederatingExecutor(
+      { server: next(servers), clients: group, firstClient },
+      { ...losses, ...ofPart },
+    );
     firstClient += group.length;
     return { executor: node as PlacedExecutor, clients: group.length };
   });
   while (level.length > maxFanout) {
     level = inGroups(level, maxFanout).map((children) => ({
-      executor: new ComposingExecutor({ server: next(servers), children }, composing),
+      executor: new ComposingExecutor(
+        { server: next(servers), children },
+        { ...composing, ...ofPart },
+      ),
       clients: children.reduce((sum, child) => sum + child.clients, 0),
     }));
   }

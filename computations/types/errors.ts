@@ -173,6 +173,7 @@ export type ExecutionErrorCode =
   | 'execution.backend_unavailable'
   | 'execution.kernel_failed'
   | 'execution.client_failed'
+  | 'execution.too_few_clients'
   | 'execution.worker_lost'
   | 'execution.released'
   | 'execution.sequence_consumed'

@@ -49,6 +49,10 @@ function describe(event: ProgressEvent): string {
       return step.uri;
     case 'clients':
       return `${step.work}: ${step.done} of ${step.total} clients`;
+    case 'client-lost':
+      return `${step.client} lost in ${step.stage}`;
+    case 'dropped-clients':
+      return `${step.uri} of ${step.clients.length} clients`;
     case 'protocol':
       return `${step.stage}: ${step.done} of ${step.total}`;
     case 'secure-sum':

@@ -2,6 +2,7 @@
 
 import type { FederatedType, MaterializedValue } from '../../computations/types/index.ts';
 import type { ExecutorValue } from '../executor.ts';
+import type { Lost } from '../lost-client.ts';
 import { ValueNode } from '../value-tree.ts';
 
 export class ComposedNode extends ValueNode {
@@ -21,6 +22,10 @@ export class ComposedNode extends ValueNode {
     this.placed = type;
     this.parts = parts;
     this.common = common;
+  }
+
+  override get missing(): readonly Lost[] {
+    return this.parts.flatMap((part) => part.missing ?? []);
   }
 
   protected override free(): void {

@@ -2,7 +2,8 @@
  * @file `federated_aggregate` over a tree. In order, the accumulator goes from child to child: each
  * starts from what the one before it returned. So the additions are the same ones in the same order
  * as without a tree, and a sum of floats has the same bits for any tree. Merged, all children start
- * from zero at once. Either way one value a child comes up, and the server reports.
+ * from zero at once. Either way one value a child comes up, and the server reports. Each child says
+ * whom it left out; whether enough are left is decided for all of them.
  */
 
 import { lambda, reference } from '../../computations/building-blocks.ts';
@@ -15,6 +16,7 @@ import {
   atServer as typeAtServer,
 } from '../../computations/types/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
+import type { Lost } from '../lost-client.ts';
 import type { ValueNode } from '../value-tree.ts';
 import { gatherFromEach } from './client-work.ts';
 import type { ComposedNode } from './composed-node.ts';
@@ -34,6 +36,7 @@ import {
   placedResult,
   sendFunction,
 } from './federation.ts';
+import { settleDropped } from './lost-clients.ts';
 
 export async function aggregate(
   composition: Composition,
@@ -44,7 +47,7 @@ export async function aggregate(
   if (zeroNode === undefined) throw new RangeError(`${URI} takes a zero.`);
   const plan = planOf(asComposed(value, URI), asFunction(accumulate, URI), asFunction(merge, URI));
   const last = asFunction(report, URI);
-  const { server, lower, options } = composition;
+  const { server, lower, options, losses, clientCount } = composition;
 
   const lowered = await lower(zeroNode);
   let zero: MaterializedValue;
@@ -53,17 +56,24 @@ export async function aggregate(
   } finally {
     lowered.release();
   }
-  const total =
+  const { total, missing } =
     composition.aggregation === 'merge'
       ? await mergeChildren(composition, plan, zero)
       : await passThroughChildren(composition, plan, zero);
+  settleDropped({ uri: URI, first: 0, count: clientCount, missing }, losses, options);
   using atServer = await server.createValue(total, plan.stateType, options);
   using lastAtServer = await sendFunction(last, server);
   const result = await server.createCall(lastAtServer, atServer, options);
-  return new FederatedNode(placedResult(type, URI), { members: [result] });
+  return new FederatedNode(placedResult(type, URI), { members: [result], missing });
 }
 
 const URI = 'federated_aggregate';
+
+/** What clients add up to, and who of them is left out. */
+interface Total {
+  readonly total: MaterializedValue;
+  readonly missing: readonly Lost[];
+}
 
 /** An aggregation at the children: that of the caller, but for the zero, and without a report. */
 interface Plan {
@@ -97,12 +107,16 @@ async function passThroughChildren(
   { executors, counts, below }: Composition,
   plan: Plan,
   zero: MaterializedValue,
-): Promise<MaterializedValue> {
+): Promise<Total> {
   let total = zero;
+  const missing: Lost[] = [];
   for (const [i, child] of executors.entries()) {
-    if (counts[i] !== 0) total = await aggregateAtChild(child, plan, i, total, below);
+    if (counts[i] === 0) continue;
+    const next = await aggregateAtChild(child, plan, i, total, below);
+    total = next.total;
+    missing.push(...next.missing);
   }
-  return total;
+  return { total, missing };
 }
 
 /** All children start from zero; their results are merged in the order of the children. */
@@ -110,22 +124,23 @@ async function mergeChildren(
   composition: Composition,
   plan: Plan,
   zero: MaterializedValue,
-): Promise<MaterializedValue> {
+): Promise<Total> {
   const { executors, counts, server, options, below } = composition;
   const filled = executors.flatMap((child, i) => (counts[i] === 0 ? [] : [{ child, i }]));
   const [first, ...others] = await gatherFromEach(filled, CHILDREN, URI, options, ({ child, i }) =>
     aggregateAtChild(child, plan, i, zero, below),
   );
-  if (first === undefined) return zero;
+  if (first === undefined) return { total: zero, missing: [] };
   using mergeAtServer = await sendFunction(plan.merge, server);
-  let total = await server.createValue(first, plan.stateType, options);
+  let total = await server.createValue(first.total, plan.stateType, options);
   try {
     for (const other of others) {
-      const next = await mergeTwo(mergeAtServer, total, other, plan, composition);
+      const next = await mergeTwo(mergeAtServer, total, other.total, plan, composition);
       total[Symbol.dispose]();
       total = next;
     }
-    return await total.compute(options);
+    const missing = [first, ...others].flatMap((part) => part.missing);
+    return { total: await total.compute(options), missing };
   } finally {
     total[Symbol.dispose]();
   }
@@ -149,7 +164,7 @@ async function aggregateAtChild(
   index: number,
   zero: MaterializedValue,
   options: RequestOptions,
-): Promise<MaterializedValue> {
+): Promise<Total> {
   using start = await child.createValue(zero, stateType, options);
   using step = await sendFunction(accumulate, child);
   using merging = await sendFunction(merge, child);
@@ -158,5 +173,5 @@ async function aggregateAtChild(
   using argument = await structAtChild(child, part, start, step, merging, last);
   using result = await callAtChild(child, URI, type, argument, { options });
   const [total] = membersOf(await result.compute(options));
-  return total as MaterializedValue;
+  return { total: total as MaterializedValue, missing: result.missing ?? [] };
 }

@@ -17,7 +17,7 @@ import type { Executor, ExecutorValue } from '../executor.ts';
 import { selectByKeysType } from '../leaf/sequence.ts';
 import { forMany } from '../leaf/shared-tensor.ts';
 import { StructNode, type ValueNode } from '../value-tree.ts';
-import { atEachChild, gatherFromEach } from './client-work.ts';
+import { atEachChild, gatherFromEach, type Site } from './client-work.ts';
 import { ComposedNode } from './composed-node.ts';
 import { aggregate } from './composing-aggregate.ts';
 import {
@@ -32,9 +32,10 @@ import {
   computeRows,
   keysUpTo,
   readRowRequest,
-  requireKeys,
   rowOf,
+  selectAtClients,
   toKeys,
+  wrongKey,
 } from './federated-select.ts';
 import {
   asComposed,
@@ -136,19 +137,25 @@ async function zipAtClients(
 
 /** As without a tree, the root computes each row once, and sends each client those it asked for. */
 async function select(
-  { executors, counts, server, options, below }: Composition,
+  composition: Composition,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_select';
   const keys = asComposed(asStruct(argument, uri).elements[0], uri);
+  const placed = placedResult(type, uri);
+  if ((composition.losses.lostClients ?? 'fail') !== 'fail') {
+    return composition.compose(await selectOneByOne(composition, keys, argument), placed);
+  }
+  const { executors, counts, server, options, below } = composition;
   const request = await readRowRequest(argument, uri);
   const read = await gatherFromEach(keys.parts, CHILDREN, uri, options, (part) =>
     part.compute(options),
   );
   const keysOfClients = read.flatMap(membersOf).map(toKeys);
   for (const [client, wanted] of keysOfClients.entries()) {
-    requireKeys(wanted, request.maxKey, client);
+    const error = wrongKey(wanted, request.maxKey, client);
+    if (error !== undefined) throw error;
   }
   const distinct = [...new Set(keysOfClients.flatMap((wanted) => [...wanted]))];
   const rows = await computeRows(server, request, distinct);
@@ -156,11 +163,20 @@ async function select(
     keysOfClients.map((wanted) => asSequence(wanted.map((key) => rowOf(rows, key)))),
     counts,
   );
-  const placed = placedResult(type, uri);
   const parts = await atEachChild(executors, CHILDREN, uri, options, (child, i) =>
     child.createValue({ kind: 'federated', members: shares[i] ?? [] }, placed, below),
   );
   return new ComposedNode(placed, parts);
+}
+
+/** Where clients may be lost their keys are no data that a child could send, so each is asked apart. */
+function selectOneByOne(
+  { server, options, losses, clients, membersOf: membersAt }: Composition,
+  keys: ComposedNode,
+  argument: ValueNode,
+): Promise<readonly ExecutorValue[]> {
+  const site: Site = { placement: 'clients', first: 0, losses };
+  return selectAtClients({ server, options, site, clients: clients() }, membersAt(keys), argument);
 }
 
 /** As without a tree, every client gets all rows and picks its own: no key leaves it. */

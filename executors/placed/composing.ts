@@ -15,6 +15,7 @@ import {
   type PlacementUri,
 } from '../../computations/types/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
+import type { Lost } from '../lost-client.ts';
 import { readAgain } from '../materialized.ts';
 import { NodeHandle, nodeOf, type ValueNode } from '../value-tree.ts';
 import { atEachChild, gatherFromEach } from './client-work.ts';
@@ -31,6 +32,7 @@ import {
 import { FederatedNode } from './federated-node.ts';
 import { PRIMITIVES } from './federated-primitives.ts';
 import type { Federation } from './federation.ts';
+import type { LossOptions } from './lost-clients.ts';
 import type { PlacedExecutor } from './placed-executor.ts';
 import {
   type BoundPrimitive,
@@ -58,7 +60,11 @@ export interface ComposingChildren {
   readonly roles?: { readonly [placement: string]: Executor };
 }
 
-export interface ComposingOptions {
+/**
+ * What becomes of clients that fail is up to the children, which must be told the same but for
+ * `minimumSurvivors: 0`: how many are left counts for all of them, here.
+ */
+export interface ComposingOptions extends LossOptions {
   /** @default 'in-order' */
   readonly aggregation?: TreeAggregation;
 }
@@ -72,11 +78,10 @@ export class ComposingExecutor extends PlacedLayerExecutor {
   readonly #composition: Omit<Composition, 'options' | 'below'>;
   readonly #federation: Omit<Federation, 'options'>;
   readonly #atPlacements: ReadonlyMap<string, readonly Executor[]>;
-  readonly #clientCount: number;
 
   constructor(
     { server, children, roles = {} }: ComposingChildren,
-    { aggregation = 'in-order' }: ComposingOptions = {},
+    { aggregation = 'in-order', ...losses }: ComposingOptions = {},
   ) {
     super(server);
     const lower = async (node: ValueNode) => this.lower(node);
@@ -87,6 +92,11 @@ export class ComposingExecutor extends PlacedLayerExecutor {
       counts: children.map(({ clients }) => clients),
       aggregation,
       lower,
+      losses,
+      clientCount: children.reduce((sum, { clients }) => sum + clients, 0),
+      clients: () => this.children('clients'),
+      membersOf: (value) => this.#membersOf(value),
+      compose: (members, type) => this.#compose(members, type),
     };
     // What happens at the server only is the same as without a tree.
     this.#federation = { server, clients: [], site, lower };
@@ -94,7 +104,6 @@ export class ComposingExecutor extends PlacedLayerExecutor {
       ...Object.entries(roles).map(([uri, executor]) => [uri, [executor]] as const),
       ['server', [server]],
     ]);
-    this.#clientCount = children.reduce((sum, { clients }) => sum + clients, 0);
   }
 
   children(placement: PlacementUri): readonly Executor[] {
@@ -107,47 +116,35 @@ export class ComposingExecutor extends PlacedLayerExecutor {
   members(value: ExecutorValue): readonly ExecutorValue[] {
     const node = nodeOf(value, this);
     if (node instanceof FederatedNode) return node.members;
-    if (node instanceof ComposedNode) {
-      return this.#composition.executors.flatMap((child, i) => [
-        ...asPlacedExecutor(child).members(node.parts[i] as ExecutorValue),
-      ]);
-    }
+    if (node instanceof ComposedNode) return this.#membersOf(node);
     throw new FederatedTypeError(
       'type.wrong_kind',
       `Only a placed value has members; got ${compactNotation(node.type)}.`,
     );
   }
 
-  place(members: readonly ExecutorValue[], type: FederatedType): ExecutorValue {
-    const { executors, counts } = this.#composition;
-    const parts: ExecutorValue[] = [];
-    let taken = 0;
+  place(
+    members: readonly ExecutorValue[],
+    type: FederatedType,
+    missing?: readonly Lost[],
+  ): ExecutorValue {
+    if (type.placement === 'clients') return new NodeHandle(this, this.#compose(members, type));
     try {
       this.requireOpen();
-      if (type.placement !== 'clients') {
-        requireCount(members.length, this.children(type.placement).length, type, 'handles');
-        return new NodeHandle(this, new FederatedNode(type, { members }));
-      }
-      requireCount(members.length, this.#clientCount, type, 'handles');
-      const placed = executors.map(asPlacedExecutor);
-      for (const [i, share] of shareOut(members, counts).entries()) {
-        // From here on they are the child's, which disposes them if it refuses them.
-        taken += share.length;
-        parts.push((placed[i] as PlacedExecutor).place(share, type));
-      }
+      requireCount(members.length, this.children(type.placement).length, type, 'handles');
     } catch (error) {
-      for (const part of parts) part[Symbol.dispose]();
-      for (const member of members.slice(taken)) member[Symbol.dispose]();
+      for (const member of members) member[Symbol.dispose]();
       throw error;
     }
-    return new NodeHandle(this, new ComposedNode(type, parts));
+    const content = missing === undefined ? { members } : { members, missing };
+    return new NodeHandle(this, new FederatedNode(type, content));
   }
 
   protected override primitive(uri: string): BoundPrimitive | null {
     const composing = COMPOSING_PRIMITIVES.get(uri);
     if (composing !== undefined) {
       return (argument, type, options) => {
-        const below = optionsBelow(options, this.#clientCount);
+        const below = optionsBelow(options, this.#composition.clientCount);
         return composing({ ...this.#composition, options, below }, argument, type);
       };
     }
@@ -178,8 +175,8 @@ export class ComposingExecutor extends PlacedLayerExecutor {
   ): Promise<ValueNode> {
     if (type.placement !== 'clients') return this.#embedAtOne(values, type, options);
     const { executors, counts } = this.#composition;
-    requireCount(values.length, type.allEqual ? 1 : this.#clientCount, type, 'members');
-    const below = optionsBelow(options, this.#clientCount);
+    requireCount(values.length, type.allEqual ? 1 : this.#composition.clientCount, type, 'members');
+    const below = optionsBelow(options, this.#composition.clientCount);
     // All children read an all-equal value, and a sequence in it may be readable only once.
     const common = type.allEqual
       ? await readAgain(values[0] as MaterializedValue, options.signal)
@@ -203,7 +200,7 @@ export class ComposingExecutor extends PlacedLayerExecutor {
     if (type.placement === 'clients') {
       const what = `finding the data '${block.uri}'`;
       const { executors } = this.#composition;
-      const below = optionsBelow(options, this.#clientCount);
+      const below = optionsBelow(options, this.#composition.clientCount);
       const parts = await atEachChild(executors, CHILDREN, what, options, (child) =>
         child.createValue(block, type, below),
       );
@@ -216,6 +213,34 @@ export class ComposingExecutor extends PlacedLayerExecutor {
       options,
     );
     return new FederatedNode(type, { members: [member] });
+  }
+
+  #membersOf({ parts }: ComposedNode): readonly ExecutorValue[] {
+    return this.#composition.executors.flatMap((child, i) => [
+      ...asPlacedExecutor(child).members(parts[i] as ExecutorValue),
+    ]);
+  }
+
+  /** A value at all clients, of handles there, which are taken over or disposed. */
+  #compose(members: readonly ExecutorValue[], type: FederatedType): ComposedNode {
+    const { executors, counts, clientCount } = this.#composition;
+    const parts: ExecutorValue[] = [];
+    let taken = 0;
+    try {
+      this.requireOpen();
+      requireCount(members.length, clientCount, type, 'handles');
+      const placed = executors.map(asPlacedExecutor);
+      for (const [i, share] of shareOut(members, counts).entries()) {
+        // From here on they are the child's, which disposes them if it refuses them.
+        taken += share.length;
+        parts.push((placed[i] as PlacedExecutor).place(share, type));
+      }
+    } catch (error) {
+      for (const part of parts) part[Symbol.dispose]();
+      for (const member of members.slice(taken)) member[Symbol.dispose]();
+      throw error;
+    }
+    return new ComposedNode(type, parts);
   }
 
   /** Data at the server or at a role. */
@@ -235,6 +260,10 @@ export class ComposingExecutor extends PlacedLayerExecutor {
     { placed, common, parts }: ComposedNode,
     options: RequestOptions,
   ): Promise<MaterializedValue> {
+    // The child names the client, so nothing else need be read.
+    await parts
+      .find(({ missing }) => missing !== undefined && missing.length > 0)
+      ?.compute(options);
     if (placed.allEqual) {
       if (common !== null) return { kind: 'federated', members: [common] };
       const filled = this.#composition.counts.findIndex((count) => count > 0);

@@ -3,12 +3,15 @@
 import { intrinsic } from '../../computations/building-blocks.ts';
 import {
   ExecutionError,
+  type FederatedType,
   type FunctionType,
   type MaterializedValue,
 } from '../../computations/types/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import type { TargetNode, ValueNode } from '../value-tree.ts';
 import type { Site, WorkGate } from './client-work.ts';
+import type { ComposedNode } from './composed-node.ts';
+import type { LossOptions } from './lost-clients.ts';
 
 /**
  * How `federated_aggregate` runs over a tree.
@@ -34,6 +37,14 @@ export interface Composition {
   readonly below: RequestOptions;
   /** Brings an unplaced value to the server's executor. */
   lower(node: ValueNode): Promise<TargetNode>;
+  readonly losses: LossOptions;
+  /** How many clients all children have. */
+  readonly clientCount: number;
+  /** All clients, one by one. */
+  clients(): readonly Executor[];
+  /** A value of all clients, one by one, and the other way round. */
+  membersOf(value: ComposedNode): readonly ExecutorValue[];
+  compose(members: readonly ExecutorValue[], type: FederatedType): ComposedNode;
 }
 
 /** Where children stand, for messages: they name their clients themselves. */
@@ -90,7 +101,7 @@ export function optionsBelow(options: RequestOptions, total: number): RequestOpt
   return {
     ...options,
     onProgress(step) {
-      if (step.kind === 'intrinsic') return;
+      if (step.kind === 'intrinsic' || step.kind === 'dropped-clients') return;
       if (step.kind !== 'clients') {
         onProgress(step);
         return;

@@ -8,7 +8,7 @@ import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import { breathe } from '../interruption.ts';
 import { forMany } from '../leaf/shared-tensor.ts';
 import { StructNode, type ValueNode } from '../value-tree.ts';
-import { atEachChild, type WorkGate } from './client-work.ts';
+import { atEachClient, type WorkGate } from './client-work.ts';
 import { aggregate } from './federated-aggregate.ts';
 import { FederatedNode } from './federated-node.ts';
 import { secureSelect, select } from './federated-select.ts';
@@ -23,6 +23,7 @@ import {
   placedResult,
   sendFunction,
 } from './federation.ts';
+import { type LostMember, lostOf } from './lost-clients.ts';
 
 export const PRIMITIVES: ReadonlyMap<string, Primitive> = new Map<string, Primitive>([
   ['federated_aggregate', aggregate],
@@ -49,10 +50,16 @@ async function mapAtClients(
   const [fn, value] = asStruct(argument, uri).elements;
   const mapper = asFunction(fn, uri);
   const { members } = asPlaced(value, 'clients', uri);
-  const results = await atEachChild(clients, site, uri, options, (client, index, gate) =>
-    callAt(client, mapper, members[index], options, gate),
+  const placed = placedResult(type, uri);
+  const work = {
+    what: uri,
+    type: placed.member,
+    lostBefore: (index: number) => lostOf(members[index]),
+  };
+  const results = await atEachClient(clients, site, work, options, (client, index, gate) =>
+    callAt(client, mapper, members[index], gate.options, gate),
   );
-  return new FederatedNode(placedResult(type, uri), { members: results });
+  return new FederatedNode(placed, { members: results });
 }
 
 async function evaluateAtClients(
@@ -62,10 +69,12 @@ async function evaluateAtClients(
 ): Promise<ValueNode> {
   const uri = 'federated_eval_at_clients';
   const fn = asFunction(argument, uri);
-  const results = await atEachChild(clients, site, uri, options, (client, _index, gate) =>
-    callAt(client, fn, undefined, options, gate),
+  const placed = placedResult(type, uri);
+  const work = { what: uri, type: placed.member };
+  const results = await atEachClient(clients, site, work, options, (client, _index, gate) =>
+    callAt(client, fn, undefined, gate.options, gate),
   );
-  return new FederatedNode(placedResult(type, uri), { members: results });
+  return new FederatedNode(placed, { members: results });
 }
 
 async function applyAtServer(
@@ -138,10 +147,16 @@ async function zipAtClients(
 ): Promise<ValueNode> {
   const uri = 'federated_zip_at_clients';
   const source = zipSource(asStruct(argument, uri), 'clients', uri);
-  const members = await atEachChild(clients, site, uri, options, (client, index) =>
+  const placed = placedResult(type, uri);
+  const work = {
+    what: uri,
+    type: placed.member,
+    lostBefore: (index: number) => lostIn(source, index),
+  };
+  const members = await atEachClient(clients, site, work, options, (client, index) =>
     zipAt(client, source, index),
   );
-  return new FederatedNode(placedResult(type, uri), { members });
+  return new FederatedNode(placed, { members });
 }
 
 async function zipAtServer(
@@ -180,8 +195,9 @@ async function sendToClients(
 ): Promise<ValueNode> {
   const placed = placedResult(type, uri);
   const shared = forMany(common);
-  const members = await atEachChild(clients, site, uri, options, (client) =>
-    client.createValue(shared, placed.member, options),
+  const work = { what: uri, type: placed.member };
+  const members = await atEachClient(clients, site, work, options, (client, _index, gate) =>
+    client.createValue(shared, placed.member, gate.options),
   );
   return new FederatedNode(placed, { members, common });
 }
@@ -200,6 +216,16 @@ function zipSource(node: ValueNode, placement: string, uri: string): ZipSource {
     names: node.type.kind === 'struct' ? node.type.elements.map(({ name }) => name) : [],
     elements: node.elements.map((element) => zipSource(element, placement, uri)),
   };
+}
+
+/** The first of a participant's values that is lost. */
+function lostIn(source: ZipSource, index: number): LostMember | undefined {
+  if (source instanceof FederatedNode) return lostOf(source.members[index]);
+  for (const element of source.elements) {
+    const lost = lostIn(element, index);
+    if (lost !== undefined) return lost;
+  }
+  return undefined;
 }
 
 /** Makes the struct of one participant; inner structs are handed over and disposed. */

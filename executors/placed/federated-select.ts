@@ -19,7 +19,13 @@ import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import { breathe } from '../interruption.ts';
 import { selectByKeysType } from '../leaf/sequence.ts';
 import type { ValueNode } from '../value-tree.ts';
-import { atEachChild, gatherFromEach, type WorkGate } from './client-work.ts';
+import {
+  atEachClient,
+  gatherFromEach,
+  type Site,
+  substituteAt,
+  type WorkGate,
+} from './client-work.ts';
 import { FederatedNode } from './federated-node.ts';
 import {
   asFunction,
@@ -31,28 +37,80 @@ import {
   placedResult,
   sendFunction,
 } from './federation.ts';
+import { LostMember, lostOf } from './lost-clients.ts';
 
 export async function select(
-  { clients, server, site, options }: Federation,
+  federation: Federation,
   argument: ValueNode,
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_select';
-  const request = await readRequest(argument, uri, options);
-  const keysOfClients = await gatherFromEach(request.keys.members, site, uri, options, (member) =>
-    keysOf(member, options),
-  );
-  for (const [client, keys] of keysOfClients.entries()) {
-    requireKeys(keys, request.maxKey, site.first + client);
-  }
-  const distinct = [...new Set(keysOfClients.flatMap((keys) => [...keys]))];
+  const keys = asPlaced(asStruct(argument, uri).elements[0], 'clients', uri);
+  const members = await selectAtClients(federation, keys.members, argument);
+  return new FederatedNode(placedResult(type, uri), { members });
+}
+
+/**
+ * The rows that clients ask for, at each of them.
+ * @param keys what they ask for, in their order.
+ * @throws ExecutionError `execution.key_out_of_range`, unless such a client is lost.
+ */
+export async function selectAtClients(
+  { clients, server, site, options }: Pick<Federation, 'clients' | 'server' | 'site' | 'options'>,
+  keys: readonly ExecutorValue[],
+  argument: ValueNode,
+): Promise<ExecutorValue[]> {
+  const uri = 'federated_select';
+  const request = await readRowRequest(argument, uri, options);
+  const keysOfClients = await readKeys(keys, request, site, options);
+  const distinct = [
+    ...new Set(keysOfClients.flatMap((wanted) => (isLost(wanted) ? [] : [...wanted]))),
+  ];
   const rows = await computeRows(server, request, distinct, options);
-  const sendRows = (client: Executor, index: number): Promise<ExecutorValue> => {
-    const elements = Array.from(keysOfClients[index] ?? [], (key) => rowOf(rows, key));
-    return client.createValue({ kind: 'sequence', elements }, sequence(request.rowType), options);
+  const work = {
+    what: uri,
+    type: sequence(request.rowType),
+    lostBefore: (client: number) => {
+      const wanted = keysOfClients[client];
+      return wanted !== undefined && isLost(wanted) ? wanted : undefined;
+    },
   };
-  const results = await atEachChild(clients, site, uri, options, sendRows);
-  return new FederatedNode(placedResult(type, uri), { members: results });
+  return atEachClient(clients, site, work, options, (client, index, gate) => {
+    const elements = (keysOfClients[index] as Keys).map((key) => rowOf(rows, key));
+    return client.createValue({ kind: 'sequence', elements }, work.type, gate.options);
+  });
+}
+
+type Keys = readonly number[];
+
+/** What each client asks for, or that it was lost. */
+async function readKeys(
+  members: readonly ExecutorValue[],
+  { maxKey }: RowRequest,
+  site: Site,
+  options: RequestOptions,
+): Promise<(Keys | LostMember)[]> {
+  const uri = 'federated_select';
+  const substitute = substituteAt(site, uri, KEYS, options);
+  const read = await gatherFromEach<ExecutorValue, Keys | LostMember>(
+    members,
+    site,
+    uri,
+    options,
+    async (member, _client, passed) => lostOf(member) ?? toKeys(await member.compute(passed)),
+    substitute,
+  );
+  return read.map((wanted, client) => {
+    if (isLost(wanted)) return wanted;
+    const error = wrongKey(wanted, maxKey, site.first + client);
+    if (error === undefined) return wanted;
+    if (substitute === undefined) throw error;
+    return substitute(error, client);
+  });
+}
+
+function isLost(wanted: Keys | LostMember): wanted is LostMember {
+  return wanted instanceof LostMember;
 }
 
 export async function secureSelect(
@@ -61,14 +119,21 @@ export async function secureSelect(
   type: FunctionType,
 ): Promise<ValueNode> {
   const uri = 'federated_secure_select';
-  const request = await readRequest(argument, uri, options);
+  const keys = asPlaced(asStruct(argument, uri).elements[0], 'clients', uri);
+  const request = await readRowRequest(argument, uri, options);
   const all = keysUpTo(request.maxKey);
   const rows = await computeRows(server, request, all, options);
   const elements = all.map((key) => rowOf(rows, key));
-  const results = await atEachChild(clients, site, uri, options, (client, index, gate) =>
-    pickAtClient(client, request, index, elements, gate),
+  const placed = placedResult(type, uri);
+  const work = {
+    what: uri,
+    type: placed.member,
+    lostBefore: (client: number) => lostOf(keys.members[client]),
+  };
+  const results = await atEachClient(clients, site, work, options, (client, index, gate) =>
+    pickAtClient(client, { keys, ...request }, index, elements, gate),
   );
-  return new FederatedNode(placedResult(type, uri), { members: results });
+  return new FederatedNode(placed, { members: results });
 }
 
 /** What the server cuts rows from, and how. */
@@ -83,15 +148,6 @@ export interface RowRequest {
 
 interface SelectRequest extends RowRequest {
   readonly keys: FederatedNode;
-}
-
-async function readRequest(
-  argument: ValueNode,
-  uri: string,
-  options: RequestOptions,
-): Promise<SelectRequest> {
-  const keys = asPlaced(asStruct(argument, uri).elements[0], 'clients', uri);
-  return { keys, ...(await readRowRequest(argument, uri, options)) };
 }
 
 /** The part of the argument that the server has. */
@@ -110,20 +166,20 @@ export async function readRowRequest(
   return { maxKey: Number(maxKey.scalar()), source, slice, rowType: slice.type.result };
 }
 
-async function keysOf(member: ExecutorValue, options: RequestOptions): Promise<readonly number[]> {
-  return toKeys(await member.compute(options));
-}
-
 export function toKeys(keys: MaterializedValue): readonly number[] {
   if (keys.kind !== 'tensor') throw new TypeError(`Keys are int32[N]; got a ${keys.kind}.`);
   return Array.from(keys.data, Number);
 }
 
-/** @throws ExecutionError `execution.key_out_of_range` */
-export function requireKeys(keys: readonly number[], maxKey: number, client: number): void {
+/** What is wrong with the keys of a client, if anything is. */
+export function wrongKey(
+  keys: readonly number[],
+  maxKey: number,
+  client: number,
+): ExecutionError | undefined {
   const wrong = keys.find((key) => key < 0 || key > maxKey);
-  if (wrong === undefined) return;
-  throw new ExecutionError(
+  if (wrong === undefined) return undefined;
+  return new ExecutionError(
     'execution.key_out_of_range',
     `Client ${client} asks for the key ${wrong} in federated_select; keys go from 0 to ${maxKey}, both included.`,
   );
@@ -170,6 +226,7 @@ async function computeRow(
 }
 
 const KEY = int32();
+const KEYS = int32(null);
 
 async function pickAtClient(
   client: Executor,

@@ -14,12 +14,14 @@ import {
 } from '../../computations/types/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import { forMany } from '../leaf/shared-tensor.ts';
+import type { Lost } from '../lost-client.ts';
 import { isReadAgain, readAgain } from '../materialized.ts';
 import { NodeHandle, nodeOf, type ValueNode } from '../value-tree.ts';
-import { atEachChild, gatherFromEach, type Site } from './client-work.ts';
+import { atEachClient, gatherFromEach, requireNoneLost, type Site } from './client-work.ts';
 import { FederatedNode } from './federated-node.ts';
 import { PRIMITIVES } from './federated-primitives.ts';
 import type { Federation } from './federation.ts';
+import type { LossOptions } from './lost-clients.ts';
 import {
   type BoundPrimitive,
   closeAll,
@@ -48,7 +50,11 @@ export class FederatingExecutor extends PlacedLayerExecutor {
   readonly #children: ReadonlyMap<string, readonly Executor[]>;
   readonly #federation: Omit<Federation, 'options'>;
 
-  constructor({ server, clients, roles = {}, firstClient = 0 }: FederatingChildren) {
+  /** @param losses what becomes of clients that fail. */
+  constructor(
+    { server, clients, roles = {}, firstClient = 0 }: FederatingChildren,
+    losses: LossOptions = {},
+  ) {
     super(server);
     this.#children = new Map([
       ...Object.entries(roles).map(([uri, executor]) => [uri, [executor]] as const),
@@ -58,7 +64,7 @@ export class FederatingExecutor extends PlacedLayerExecutor {
     this.#federation = {
       server,
       clients,
-      site: { placement: 'clients', first: firstClient },
+      site: { placement: 'clients', first: firstClient, losses },
       lower: async (node) => this.lower(node),
     };
   }
@@ -76,7 +82,11 @@ export class FederatingExecutor extends PlacedLayerExecutor {
     );
   }
 
-  place(members: readonly ExecutorValue[], type: FederatedType): ExecutorValue {
+  place(
+    members: readonly ExecutorValue[],
+    type: FederatedType,
+    missing?: readonly Lost[],
+  ): ExecutorValue {
     try {
       this.requireOpen();
       requireCount(members.length, this.children(type.placement).length, type, 'handles');
@@ -84,7 +94,8 @@ export class FederatingExecutor extends PlacedLayerExecutor {
       for (const member of members) member[Symbol.dispose]();
       throw error;
     }
-    return new NodeHandle(this, new FederatedNode(type, { members }));
+    const content = missing === undefined ? { members } : { members, missing };
+    return new NodeHandle(this, new FederatedNode(type, content));
   }
 
   protected override primitive(uri: string): BoundPrimitive | null {
@@ -113,11 +124,11 @@ export class FederatingExecutor extends PlacedLayerExecutor {
   ): Promise<FederatedNode> {
     const children = this.children(type.placement);
     const site = this.#site(type.placement);
-    const what = 'receiving its data';
+    const work = { what: 'receiving its data', type: type.member };
     if (!type.allEqual) {
       requireCount(values.length, children.length, type, 'members');
-      const members = await atEachChild(children, site, what, options, (child, i) =>
-        child.createValue(values[i] as MaterializedValue, type.member, options),
+      const members = await atEachClient(children, site, work, options, (child, i, gate) =>
+        child.createValue(values[i] as MaterializedValue, type.member, gate.options),
       );
       return new FederatedNode(type, { members });
     }
@@ -125,8 +136,8 @@ export class FederatingExecutor extends PlacedLayerExecutor {
     const [given] = values as readonly [MaterializedValue];
     const common = isReadAgain(given) ? given : await readAgain(given, options.signal);
     const shared = forMany(common);
-    const members = await atEachChild(children, site, what, options, (child) =>
-      child.createValue(shared, type.member, options),
+    const members = await atEachClient(children, site, work, options, (child, _i, gate) =>
+      child.createValue(shared, type.member, gate.options),
     );
     return new FederatedNode(type, { members, common });
   }
@@ -137,12 +148,12 @@ export class FederatingExecutor extends PlacedLayerExecutor {
     options: RequestOptions,
   ): Promise<FederatedNode> {
     const atChild: BuildingBlock = { ...block, type: type.member };
-    const members = await atEachChild(
+    const members = await atEachClient(
       this.children(type.placement),
       this.#site(type.placement),
-      `finding the data '${block.uri}'`,
+      { what: `finding the data '${block.uri}'`, type: type.member },
       options,
-      (child) => child.createValue(atChild, type.member, options),
+      (child, _i, gate) => child.createValue(atChild, type.member, gate.options),
     );
     return new FederatedNode(type, { members });
   }
@@ -151,10 +162,15 @@ export class FederatingExecutor extends PlacedLayerExecutor {
     { placed, common, members }: FederatedNode,
     options: RequestOptions,
   ): Promise<MaterializedValue> {
+    requireNoneLost(members);
     if (!placed.allEqual) {
       const site = this.#site(placed.placement);
-      const values = await gatherFromEach(members, site, 'sending its result', options, (member) =>
-        member.compute(options),
+      const values = await gatherFromEach(
+        members,
+        site,
+        'sending its result',
+        options,
+        (member, _i, passed) => member.compute(passed),
       );
       return { kind: 'federated', members: values };
     }

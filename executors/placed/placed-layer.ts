@@ -37,7 +37,7 @@ export type BoundPrimitive = (
 export abstract class PlacedLayerExecutor extends LayerExecutor implements PlacedExecutor {
   abstract children(placement: PlacementUri): ReturnType<PlacedExecutor['children']>;
   abstract members(value: ExecutorValue): readonly ExecutorValue[];
-  abstract place(members: readonly ExecutorValue[], type: FederatedType): ExecutorValue;
+  abstract place(...placed: Parameters<PlacedExecutor['place']>): ExecutorValue;
 
   /** The intrinsic with this URI, if the executor implements it. */
   protected abstract primitive(uri: string): BoundPrimitive | null;

@@ -10,8 +10,10 @@ import {
   type ProtocolAbortErrorCode,
   ValueError,
 } from '../../computations/types/index.ts';
+import { countdown } from '../countdown.ts';
 import type { ExecutorValue, RequestOptions } from '../executor.ts';
 import { Interruption } from '../interruption.ts';
+import type { Lost } from '../lost-client.ts';
 import type { LostInput, Participant } from './protocol.ts';
 
 /** Whoever takes part in a stage. */
@@ -81,14 +83,7 @@ export async function atEveryone<T>(
   );
 }
 
-/** A client that did not finish a stage. The round may go on without it. */
-export interface Lost {
-  readonly client: string;
-  readonly stage: string;
-  /** `refused`: by its own policy or for its own value; `failed`: anything else that it threw. */
-  readonly reason: 'failed' | 'timeout' | 'refused';
-  readonly cause: unknown;
-}
+export type { Lost } from '../lost-client.ts';
 
 export interface Survivors<T> {
   /** In the order of the parties; `undefined` where the party was lost. */
@@ -212,24 +207,6 @@ export async function atRole<T>(
   );
   return result as T;
 }
-
-/**
- * Time is counted in slices, so that a process which is busy itself (with the work of the clients
- * in a simulation, for example) does not take answers that lie there already for missing.
- */
-function countdown(timeoutMs: number): { readonly expired: Promise<void>; stop(): void } {
-  let timer: ReturnType<typeof setInterval> | undefined;
-  const expired = new Promise<void>((resolve) => {
-    let left = SLICES;
-    timer = setInterval(() => {
-      left -= 1;
-      if (left === 0) resolve();
-    }, timeoutMs / SLICES);
-  });
-  return { expired, stop: () => clearInterval(timer) };
-}
-
-const SLICES = 8;
 
 class StageTimeout extends Error {
   constructor(name: string, timeoutMs: number) {

@@ -27,6 +27,12 @@ export interface SecureAggregationProtocol {
    * @default 60,000
    */
   readonly timeoutMs?: number;
+  /**
+   * Whether its sums go on without clients that are lost. Where all protocols of a stack do, a client
+   * that fails in its own work does not end the computation either.
+   * @default false
+   */
+  readonly survivesLosses?: boolean;
   /** Called once for each executor stack, when the first sum is asked for. */
   open(parties: ProtocolParties): ProtocolSession;
 }

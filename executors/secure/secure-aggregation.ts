@@ -64,6 +64,8 @@ export function secureAggregation(
       handles: new Set(quantized?.composites.filter((uri) => !allowPlain.includes(uri))),
       roles: [...new Set(distinct.flatMap(({ roles }) => roles))],
       operators,
+      survivesLosses:
+        distinct.length > 0 && distinct.every(({ survivesLosses = false }) => survivesLosses),
       wrap: (target) =>
         new SecureFederatedExecutor(target, protocols, {
           allowPlain: new Set(allowPlain),

@@ -26,11 +26,14 @@ import type {
   RequestOptions,
   StructElementValue,
 } from '../executor.ts';
+import { type Lost, withoutCauses } from '../lost-client.ts';
+import { LostMember } from '../placed/lost-clients.ts';
 import type { PlacedExecutor } from '../placed/placed-executor.ts';
 import { DEFAULT_TIMEOUT_MS } from './cohort.ts';
 import { participant } from './participant.ts';
 import { requireAllowed } from './plain-aggregations.ts';
 import type {
+  LostInput,
   ProtocolParties,
   ProtocolSession,
   SecureAggregationProtocol,
@@ -154,7 +157,7 @@ export class SecureFederatedExecutor implements Executor {
         await bound.compute(options),
         options,
       );
-      return this.#result(sumValue(member, sum), fn, options);
+      return this.#result({ member: sumValue(member, sum), missing: sum.lost }, fn, options);
     });
   }
 
@@ -186,34 +189,49 @@ export class SecureFederatedExecutor implements Executor {
     options: RequestOptions,
   ): Promise<SecureSum> {
     const { member } = value.type as FederatedType;
-    const inputs = this.#target.members(value);
+    const inputs = this.#inputs(value);
     if (inputs.length === 0) throw nobody(uri);
     const terms = termsOf(uri, member, bound);
     this.#begin(uri, options);
     return terms.length === 0 ? NOTHING : this.#run(protocol, { inputs, member, terms, options });
   }
 
-  #aggregate(
+  /** The clients' values; those of lost clients as such, so that nothing is asked of them. */
+  #inputs(value: ExecutorValue): readonly (ExecutorValue | LostInput)[] {
+    return this.#target
+      .members(value)
+      .map((member) =>
+        member instanceof LostMember ? ({ ...member.loss, lost: true } as const) : member,
+      );
+  }
+
+  async #aggregate(
     { aggregations, protocol }: QuantizedSums,
     composite: QuantizedComposite,
     { value, weight }: { readonly value: ExecutorValue; readonly weight?: ExecutorValue },
     options: RequestOptions,
-  ): Promise<MaterializedValue> {
+  ): Promise<Aggregated> {
     this.#begin(composite.uri, options);
-    return aggregations.run(
+    let missing: readonly Lost[] | undefined;
+    const member = await aggregations.run(
       {
         composite,
         member: (value.type as FederatedType).member,
-        values: this.#target.members(value),
-        weights: weight && this.#target.members(weight),
+        values: this.#inputs(value),
+        weights: weight && this.#inputs(weight),
         options,
       },
       {
         clients: this.#participants().clients,
         timeoutMs: protocol.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        sum: (task) => this.#run(protocol, task),
+        sum: async (task) => {
+          const sum = await this.#run(protocol, task);
+          missing = sum.lost;
+          return sum;
+        },
       },
     );
+    return { member, missing };
   }
 
   #begin(uri: string, options: RequestOptions): void {
@@ -236,20 +254,26 @@ export class SecureFederatedExecutor implements Executor {
       kind: 'secure-sum',
       protocol: protocol.name,
       clients: sum.clients,
-      lost: (sum.lost ?? []).map(({ client, stage, reason }) => ({ client, stage, reason })),
+      lost: withoutCauses(sum.lost ?? []),
       blamed: sum.blamed ?? [],
       ...(sum.traffic !== undefined && { traffic: sum.traffic }),
     });
     return sum;
   }
 
-  #result(
-    member: MaterializedValue,
+  async #result(
+    { member, missing = [] }: Aggregated,
     { result }: FunctionType,
     options: RequestOptions,
   ): Promise<ExecutorValue> {
     options.signal?.throwIfAborted();
-    return this.#target.createValue({ kind: 'federated', members: [member] }, result, options);
+    if (missing.length === 0) {
+      return this.#target.createValue({ kind: 'federated', members: [member] }, result, options);
+    }
+    const type = result as FederatedType;
+    const [server] = this.#target.children(type.placement) as readonly [Executor];
+    const handle = await server.createValue(member, type.member, options);
+    return this.#target.place([handle], type, missing);
   }
 
   /** The protocol at work in this stack, begun at its first sum. */
@@ -279,6 +303,12 @@ export class SecureFederatedExecutor implements Executor {
   #requireOpen(): void {
     if (this.#closed) throw new ContextError('context.closed', 'This executor is closed.');
   }
+}
+
+/** A result, and the clients that are not in it. */
+interface Aggregated {
+  readonly member: MaterializedValue;
+  readonly missing?: readonly Lost[] | undefined;
 }
 
 function nobody(uri: string): ProtocolAbortError {

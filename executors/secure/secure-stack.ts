@@ -11,6 +11,8 @@ export interface SecureStack {
   readonly roles: readonly string[];
   /** Operators that every leaf executor gets, at clients, server and roles. */
   readonly operators: readonly Operator[];
+  /** Whether all its protocols can go on without clients that are lost. @default false */
+  readonly survivesLosses?: boolean;
   /** Puts the secure executor around the one that executes placed values. */
   wrap(target: PlacedExecutor): Executor;
 }

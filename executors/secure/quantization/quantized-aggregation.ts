@@ -26,10 +26,10 @@ export interface QuantizedRequest {
   readonly composite: QuantizedComposite;
   /** Type of each client's value: float tensors of known shape. */
   readonly member: Type;
-  /** One handle a client. */
-  readonly values: readonly ExecutorValue[];
-  /** One handle a client on a scalar, for a weighted mean. */
-  readonly weights?: readonly ExecutorValue[] | undefined;
+  /** One handle a client, unless it was lost before it had a value. */
+  readonly values: readonly (ExecutorValue | LostInput)[];
+  /** The same on a scalar, for a weighted mean. */
+  readonly weights?: readonly (ExecutorValue | LostInput)[] | undefined;
   readonly options: RequestOptions;
 }
 
@@ -91,26 +91,28 @@ export class QuantizedAggregations {
       countsClipped,
     });
     const type = quantizedType(this.#policy);
+    const uri = weights === undefined ? 'secure_quantize' : 'secure_quantize_weighted';
+    const given = values.map((value, i) => {
+      const weight = weights?.[i];
+      return weight === undefined ? [value] : [value, weight];
+    });
+    const lostBefore = given.map((own) => own.find(isLostInput));
+    const asked = [...clients.keys()].filter((i) => lostBefore[i] === undefined);
     const { results, lost } = await atSurvivors(
-      clients,
+      asked.map((i) => clients[i] as Participant),
       { stage: QUANTIZE_STAGE, timeoutMs, request: options },
-      (client, i) => {
-        const value = values[i] as ExecutorValue;
-        return weights === undefined
-          ? client.call('secure_quantize', [setup, value], type)
-          : client.call(
-              'secure_quantize_weighted',
-              [setup, value, weights[i] as ExecutorValue],
-              type,
-            );
+      (client, place) => {
+        const own = given[asked[place] as number] as readonly ExecutorValue[];
+        return client.call(uri, [setup, ...own], type);
       },
       (late) => late[Symbol.dispose](),
     );
-    const losses = new Map(lost.map((loss) => [loss.client, loss]));
-    return results.map((result, i) => {
-      if (result !== undefined) return result;
-      return { ...(losses.get((clients[i] as Participant).name) as Lost), lost: true };
-    });
+    // Both are in the order of those who were asked.
+    const made = results.values();
+    const losses = lost.values();
+    return lostBefore.map(
+      (loss) => loss ?? made.next().value ?? { ...(losses.next().value as Lost), lost: true },
+    );
   }
 
   /** The weight leads; its levels are no more than those of the values. */
