@@ -11,6 +11,7 @@ import {
   createHmac,
   diffieHellman,
   generatePrime as generateNativePrime,
+  hash,
   randomFillSync,
   sign,
   timingSafeEqual,
@@ -104,7 +105,11 @@ export function ed25519Verify(
 }
 
 export function sha256(data: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(data).digest());
+  return new Uint8Array(
+    typeof hash === 'function'
+      ? hash('sha256', data, 'buffer')
+      : createHash('sha256').update(data).digest(),
+  );
 }
 
 export function hmacSha256(key: SecretBytes | Uint8Array, data: Uint8Array): Uint8Array {

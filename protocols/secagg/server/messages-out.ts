@@ -2,7 +2,7 @@
 
 import { chosenByClients } from '../agreement.ts';
 import { Bitmap } from '../bitmap.ts';
-import { merkleProof } from '../merkle.ts';
+import type { MerkleTree } from '../merkle.ts';
 import type {
   Commitment,
   Confirmations,
@@ -26,16 +26,16 @@ export function commitmentFor(
   });
 }
 
-/** @param tree the leaves of the commitment, where there is one. */
+/** @param committed the tree of the commitment, where there is one, and whose keys its leaves are. */
 export function neighbourhoodFor(
   collection: Collection,
-  tree?: { readonly present: readonly number[]; readonly leaves: readonly Uint8Array[] },
+  committed?: { readonly present: readonly number[]; readonly tree: MerkleTree },
 ): (client: number) => Neighbourhood {
-  const places = new Map(tree?.present.map((client, i) => [client, i]));
+  const places = new Map(committed?.present.map((client, i) => [client, i]));
   return (client) => {
     const { partners, dealers } = collection.neighbours(client);
     const entries = partners.map((other) => ({ client: other, ...collection.keys.get(other)! }));
-    if (tree === undefined) {
+    if (committed === undefined) {
       return {
         kind: 'neighbourhood',
         ...headingFor(collection, client),
@@ -54,7 +54,7 @@ export function neighbourhoodFor(
         partners.length,
         partners.flatMap((other, i) => (choosers.has(other) ? [i] : [])),
       ),
-      proof: merkleProof(tree.leaves, proved),
+      proof: committed.tree.prove(proved),
     };
   };
 }

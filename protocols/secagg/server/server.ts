@@ -9,7 +9,7 @@ import type { Rng } from '../../crypto/interface.ts';
 import { zeroResidues } from '../../residues/residues.ts';
 import { agreementHash, chosenByClients, problemOfAgreement } from '../agreement.ts';
 import { regularGraph } from '../graph.ts';
-import { merkleRoot } from '../merkle.ts';
+import { merkleRoot, merkleTree } from '../merkle.ts';
 import type { Announcement } from '../messages.ts';
 import { advertisementStatement, transcriptHash } from '../statements.ts';
 import {
@@ -155,8 +155,8 @@ const NEXT: {
   'choose-neighbours'(collection) {
     collection.neighbours = remembered(chosenGraph(collection.choices));
     const present = [...collection.keys.keys()].sort(ascending);
-    const leaves = leavesOf(collection, present);
-    return { stage: 'share-keys', message: neighbourhoodFor(collection, { present, leaves }) };
+    const tree = merkleTree(leavesOf(collection, present));
+    return { stage: 'share-keys', message: neighbourhoodFor(collection, { present, tree }) };
   },
 
   'share-keys'(collection) {
