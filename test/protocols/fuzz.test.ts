@@ -7,7 +7,7 @@ import { decodePlain, encodePlain } from '../../protocols/wire/plain-codec.ts';
 import { AllocationRefused, allocatedBy } from './fuzz/allocation.ts';
 import { KNOWN_CODECS } from './fuzz/codecs.ts';
 import { requireSound } from './fuzz/decoding.ts';
-import { bombed, cuts, flips, hostileBytes, nested } from './fuzz/hostile.ts';
+import { bombed, byteValues, cuts, flips, hostileBytes, nested } from './fuzz/hostile.ts';
 
 const room = fileURLToPath(new URL('../../protocols/', import.meta.url));
 const all = Object.values(KNOWN_CODECS);
@@ -55,8 +55,10 @@ describe.each(Object.entries(KNOWN_CODECS))('%s', (_name, known) => {
     }
   });
 
-  it('is sound for every single bit changed, and for every length overwritten', () => {
+  it('is sound for every single bit changed, every length overwritten and any end', () => {
     for (const sample of samples) {
+      // Short lists stand at the end, and their lengths and flags with them.
+      for (const bytes of byteValues(sample, 8)) requireSound(known, bytes);
       for (const bytes of flips(sample)) requireSound(known, bytes);
       for (const bytes of bombed(sample)) requireSound(known, bytes);
     }

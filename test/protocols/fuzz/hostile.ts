@@ -71,9 +71,9 @@ export function* flips(sample: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** Every byte of a sample with every other value. */
-export function* byteValues(sample: Uint8Array): Generator<Uint8Array> {
-  for (let position = 0; position < sample.length; position += 1) {
+/** Every byte of a sample, or of its end, with every other value. */
+export function* byteValues(sample: Uint8Array, last = sample.length): Generator<Uint8Array> {
+  for (let position = Math.max(0, sample.length - last); position < sample.length; position += 1) {
     for (let change = 1; change < 256; change += 1) {
       yield sample.with(position, sample[position]! ^ change);
     }
