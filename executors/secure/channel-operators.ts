@@ -131,7 +131,8 @@ export function requirePinnedKey(
   });
 }
 
-const envelopeCodec: MessageCodec<SealedEnvelope> = messageCodec(
+/** What travels between `sealFor` and `openFrom`. */
+export const envelopeCodec: MessageCodec<SealedEnvelope> = messageCodec(
   { name: 'sealed envelope', protocol: 0, message: 2, version: 1 },
   (writer, { from, to, sequence, encapsulatedKey, ciphertext }) => {
     writer.text(from).text(to).uint32(sequence).raw(encapsulatedKey).bytes(ciphertext);

@@ -1,6 +1,7 @@
 /** @file What a party says of an input it was given: taken, or refused and why. Not an error: the sum goes on. */
 
 import { type Fault, type MessageCodec, messageCodec } from '../../../protocols/index.ts';
+import { malformed } from '../../../protocols/wire/byte-reader.ts';
 
 export interface Verdict {
   readonly kind: 'verdict';
@@ -15,7 +16,9 @@ export const verdictCodec: MessageCodec<Verdict> = messageCodec(
     if (refusal !== undefined) writer.text(refusal.code).text(refusal.message);
   },
   (reader) => {
-    if (reader.uint8() === 0) return { kind: 'verdict', refusal: undefined };
+    const refused = reader.uint8();
+    if (refused > 1) throw malformed(`a flag of ${refused}`);
+    if (refused === 0) return { kind: 'verdict', refusal: undefined };
     const code = reader.text(TEXT_LIMIT);
     return { kind: 'verdict', refusal: { code, message: reader.text(TEXT_LIMIT) } };
   },

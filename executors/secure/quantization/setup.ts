@@ -56,5 +56,7 @@ function writeDouble(writer: ByteWriter, value: number): void {
 
 function readDouble(reader: ByteReader): number {
   const bytes = reader.raw(8);
-  return new DataView(bytes.buffer).getFloat64(0);
+  const value = new DataView(bytes.buffer).getFloat64(0);
+  if (!Number.isFinite(value)) throw malformed(`a parameter of ${value}`);
+  return value;
 }
