@@ -4,7 +4,7 @@
  */
 
 import { ed25519PublicKey, hkdfSha256, randomBytes } from '#crypto';
-import { utf8 } from '../../protocols/crypto/bytes.ts';
+import { toHex, utf8 } from '../../protocols/crypto/bytes.ts';
 import type { SecretBytes } from '../../protocols/crypto/secret.ts';
 import {
   createIdentityRoster,
@@ -24,8 +24,18 @@ export interface IdentityProvider {
  * @param seed 32 bytes; another thread that plays the same clients needs the same.
  */
 export function simulatedIdentities(seed: Uint8Array = randomBytes(32)): SimulatedIdentities {
-  return new SimulatedIdentities(seed);
+  // A thread makes operators for each of its clients: they share the keys, or each derives all.
+  const name = toHex(seed);
+  const known = recent.get(name);
+  if (known !== undefined) return known;
+  const made = new SimulatedIdentities(seed);
+  recent.set(name, made);
+  if (recent.size > MOST_RECENT) recent.delete(recent.keys().next().value as string);
+  return made;
 }
+
+const recent = new Map<string, SimulatedIdentities>();
+const MOST_RECENT = 8;
 
 export class SimulatedIdentities implements IdentityProvider {
   readonly seed: Uint8Array;

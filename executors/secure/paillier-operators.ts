@@ -5,7 +5,7 @@
 
 import { memoryLedger } from '../../protocols/index.ts';
 import type { Operator } from '../leaf/operator.ts';
-import { SimulatedIdentities } from './identities.ts';
+import { simulatedIdentities } from './identities.ts';
 import { aggregatorOperators } from './paillier/aggregator-operators.ts';
 import { clientOperators } from './paillier/client-operators.ts';
 import { keyHolderOperators } from './paillier/key-holder-operators.ts';
@@ -34,7 +34,7 @@ export function paillierOperatorsOfRecipe({
 }: PaillierOperatorRecipe): readonly Operator[] {
   return paillierOperators({
     ...terms,
-    identities: new SimulatedIdentities(identities),
+    identities: simulatedIdentities(identities),
     ledger: memoryLedger(),
   });
 }

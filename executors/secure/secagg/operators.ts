@@ -46,7 +46,7 @@ import {
 } from '../../leaf/operator.ts';
 import { bytesOf, defineOperator } from '../define-operator.ts';
 import { decoded, requireNoFault } from '../faults.ts';
-import { type IdentityProvider, SimulatedIdentities } from '../identities.ts';
+import { type IdentityProvider, simulatedIdentities } from '../identities.ts';
 import { inputVectors } from '../input-vectors.ts';
 import { bytesValue } from '../participant.ts';
 import type { SecureTerm } from '../protocol.ts';
@@ -78,7 +78,7 @@ export interface SecAggOperatorRecipe {
 
 export function secAggOperatorsOfRecipe(recipe: SecAggOperatorRecipe): readonly Operator[] {
   const { policy, simulatedIdentities: seed } = recipe;
-  const identities = seed === undefined ? undefined : new SimulatedIdentities(seed);
+  const identities = seed === undefined ? undefined : simulatedIdentities(seed);
   return secAggOperators({ policy, identities });
 }
 
