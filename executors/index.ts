@@ -33,13 +33,17 @@ export {
 } from './placed/composing.ts';
 export type { TreeAggregation } from './placed/composition.ts';
 export { type FederatingChildren, FederatingExecutor } from './placed/federating.ts';
+export { type LossOptions, type LostClients, LostMember } from './placed/lost-clients.ts';
 export type { PlacedExecutor } from './placed/placed-executor.ts';
 export type {
+  ClientLostStep,
   ClientsStep,
+  DroppedClientsStep,
   IntrinsicStep,
   ProgressListener,
   ProgressStep,
   ProtocolStep,
+  SecureSumStep,
 } from './progress.ts';
 export { ReferenceResolvingExecutor } from './reference-resolving.ts';
 export * from './secure/index.ts';

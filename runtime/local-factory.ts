@@ -5,13 +5,15 @@
 
 import type { Tracer } from '@opentelemetry/api';
 import { type Backend, loadBackend } from '../computations/tensors/index.ts';
-import { CardinalityError } from '../computations/types/index.ts';
+import { CardinalityError, ValueError } from '../computations/types/index.ts';
 import { CachingExecutor } from '../executors/caching/caching.ts';
 import type { Cardinalities, Executor, ExecutorFactory } from '../executors/executor.ts';
 import type { DataSource } from '../executors/leaf/data-source.ts';
 import type { Operator } from '../executors/leaf/operator.ts';
 import type { TreeAggregation } from '../executors/placed/composition.ts';
+import type { LossOptions, LostClients } from '../executors/placed/lost-clients.ts';
 import { ReferenceResolvingExecutor } from '../executors/reference-resolving.ts';
+import { requireWhole } from '../executors/secure/cohort.ts';
 import {
   type SecureStack,
   type SecureStackProvider,
@@ -66,6 +68,32 @@ export interface LocalExecutorFactoryOptions {
   readonly maxFanout?: number;
   /** How `federated_aggregate` runs over a tree. @default 'in-order' */
   readonly treeAggregation?: TreeAggregation;
+  /**
+   * What becomes of a computation when a client fails in work of its own: training, finding its data,
+   * receiving a broadcast.
+   * - `fail`: it fails, with `execution.client_failed`.
+   * - `survive`: it goes on without the client. A secure sum leaves it out if its protocol can; what
+   *   else reads its value fails as above: plain aggregations, results at CLIENTS.
+   * - `drop`: plain aggregations leave it out, too.
+   *
+   * Progress tells who was lost (`client-lost`), and whom an aggregation was made without
+   * (`secure-sum`, `dropped-clients`).
+   * @default 'survive' if all protocols of `secureAggregation` can go on without some clients, else
+   *   'fail'
+   */
+  readonly lostClients?: LostClients;
+  /**
+   * With `lostClients: 'drop'`: how many clients a plain aggregation must be left with. One that lost
+   * so many that fewer are left fails with `execution.too_few_clients`.
+   * @default 1
+   */
+  readonly minimumSurvivors?: number;
+  /**
+   * How long each piece of the clients' work may take, in milliseconds, from when all of them begin
+   * with it; those that take longer have failed. On one thread they compute one after the other, so
+   * the time is that of all. @default as long as the invocation
+   */
+  readonly clientTimeoutMs?: number;
   /** Keeps the results of pure calls for equal ones later; see CachingExecutor. @default none */
   readonly caching?: { readonly maxEntries?: number };
   /** Makes spans with the OpenTelemetry API; see TracingExecutor. @default false */
@@ -84,9 +112,12 @@ export function localExecutorFactory(options: LocalExecutorFactoryOptions = {}):
   const makeLeaf = leafMaker(options, secure, threads);
   // Refuses a wrong fanout now, and not at the first run.
   combinersOf(0, options.maxFanout ?? Number.POSITIVE_INFINITY);
+  const losses = lossesOf(options, secure);
   return managedExecutorFactory({
-    build: (cardinalities) => buildStack(cardinalities, makeLeaf, secure, options),
-    ...(threads === null ? {} : { onClose: () => threads.close() }),
+    build: (cardinalities) => buildStack(cardinalities, { makeLeaf, secure, losses }, options),
+    ...(threads === null
+      ? {}
+      : { onClose: () => threads.close(), generation: () => threads.workersLost }),
     ...(secure === null ? {} : { handles: secure.handles }),
     ...(defaultClients === undefined ? {} : { defaultClients }),
     ...(maxExecutors === undefined ? {} : { maxExecutors }),
@@ -128,6 +159,41 @@ function leafMaker(
   return async (placement, index) => wrapLeaf(await make(placement, index), placement, index);
 }
 
+/**
+ * @throws ValueError `value.out_of_range`, also for a number of survivors that nothing would ask for.
+ */
+function lossesOf(
+  { lostClients, minimumSurvivors, clientTimeoutMs }: LocalExecutorFactoryOptions,
+  secure: SecureStack | null,
+): LossOptions {
+  // Without types anything could be asked for, and would mean `fail` in one place, and not in another.
+  if (lostClients !== undefined && !LOST_CLIENTS.includes(lostClients)) {
+    throw new ValueError(
+      'value.out_of_range',
+      `lostClients is one of ${LOST_CLIENTS.join(', ')}; got ${lostClients}.`,
+    );
+  }
+  if (clientTimeoutMs !== undefined) {
+    requireWhole('clientTimeoutMs', clientTimeoutMs, 1, 2 ** 31 - 1);
+  }
+  if (minimumSurvivors !== undefined) {
+    requireWhole('minimumSurvivors', minimumSurvivors, 1, 2 ** 32 - 1);
+    if (lostClients !== 'drop') {
+      throw new ValueError(
+        'value.out_of_range',
+        "minimumSurvivors is for plain aggregations that drop lost clients, and this stack drops none. Add lostClients: 'drop'.",
+      );
+    }
+  }
+  return {
+    lostClients: lostClients ?? (secure?.survivesLosses ? 'survive' : 'fail'),
+    ...(minimumSurvivors !== undefined && { minimumSurvivors }),
+    ...(clientTimeoutMs !== undefined && { clientTimeoutMs }),
+  };
+}
+
+const LOST_CLIENTS: readonly LostClients[] = ['fail', 'survive', 'drop'];
+
 function threadsOf({ threads, backend }: LocalExecutorFactoryOptions): ThreadedLeaves | null {
   if (threads === undefined) return null;
   return new ThreadedLeaves({ threads, ...(backend && { backend: backend.name }) });
@@ -149,10 +215,15 @@ function tracingOptions(tracing: LocalExecutorFactoryOptions['tracing']): Tracin
   return tracing === true ? {} : tracing;
 }
 
+interface StackParts {
+  readonly makeLeaf: LeafMaker;
+  readonly secure: SecureStack | null;
+  readonly losses: LossOptions;
+}
+
 async function buildStack(
   cardinalities: Cardinalities,
-  makeLeaf: LeafMaker,
-  secure: SecureStack | null,
+  { makeLeaf, secure, losses }: StackParts,
   options: LocalExecutorFactoryOptions,
 ): Promise<Executor> {
   const { maxFanout = Number.POSITIVE_INFINITY, treeAggregation, caching, tracing, wrap } = options;
@@ -175,6 +246,7 @@ async function buildStack(
     combiners: take(leaves, combinerCount),
     clients: take(leaves, clientCount),
     maxFanout,
+    losses,
     ...(treeAggregation === undefined ? {} : { aggregation: treeAggregation }),
   });
   let placed: Executor = secure === null ? tree : secure.wrap(tree);

@@ -13,6 +13,11 @@ export interface ManagedFactoryOptions {
   readonly maxExecutors?: number;
   /** Frees what the executors shared; called after they are closed. */
   readonly onClose?: () => Promise<void>;
+  /**
+   * A number that changes when executors made before cannot be used any more, as when a worker under
+   * them is gone. @default never
+   */
+  readonly generation?: () => number;
   /** See `ExecutorFactory.handles`. */
   readonly handles?: ReadonlySet<string>;
   /** See `ExecutorFactory.defaultClients`. */
@@ -35,6 +40,7 @@ class ManagedFactory implements ExecutorFactory {
   readonly #build: (cardinalities: Cardinalities) => Promise<Executor>;
   readonly #maxExecutors: number;
   readonly #onClose: () => Promise<void>;
+  readonly #generation: () => number;
   /** By cardinalities, least recently used first. */
   readonly #kept = new Map<string, Entry>();
   /** Every entry that is not closed yet, kept or not. */
@@ -42,8 +48,10 @@ class ManagedFactory implements ExecutorFactory {
   readonly #byExecutor = new WeakMap<Executor, Entry>();
   #closed = false;
 
-  constructor({ build, maxExecutors, onClose, handles, defaultClients }: ManagedFactoryOptions) {
+  constructor(options: ManagedFactoryOptions) {
+    const { build, maxExecutors, onClose, generation, handles, defaultClients } = options;
     this.#build = build;
+    this.#generation = generation ?? (() => 0);
     this.#onClose = onClose ?? (async () => {});
     this.#maxExecutors = Math.max(1, maxExecutors ?? DEFAULT_MAX_EXECUTORS);
     if (handles !== undefined) this.handles = handles;
@@ -53,7 +61,7 @@ class ManagedFactory implements ExecutorFactory {
   async createExecutor(cardinalities: Cardinalities): Promise<Executor> {
     if (this.#closed) throw new ContextError('context.closed', 'The executor factory is closed.');
     const key = keyOf(cardinalities);
-    const entry = this.#kept.get(key) ?? this.#start(key, cardinalities);
+    const entry = this.#usable(key) ?? this.#start(key, cardinalities);
     // Put last: the map's order is that of use.
     this.#kept.delete(key);
     this.#kept.set(key, entry);
@@ -97,9 +105,20 @@ class ManagedFactory implements ExecutorFactory {
     if (failed !== undefined) throw failed.reason;
   }
 
+  /** The executor that is kept for these cardinalities, unless it is of an earlier generation. */
+  #usable(key: string): Entry | undefined {
+    const entry = this.#kept.get(key);
+    if (entry === undefined || entry.generation === this.#generation()) return entry;
+    this.#kept.delete(key);
+    // Nobody waits for it: what went wrong with it is why it is replaced.
+    this.#closeIfUnused(entry).catch(() => {});
+    return undefined;
+  }
+
   #start(key: string, cardinalities: Cardinalities): Entry {
+    const generation = this.#generation();
     const executor = this.#build(cardinalities);
-    const entry: Entry = { key, executor, users: 0, started: false, ending: null };
+    const entry: Entry = { key, executor, generation, users: 0, started: false, ending: null };
     this.#alive.add(entry);
     executor.then(
       () => {
@@ -145,6 +164,7 @@ class ManagedFactory implements ExecutorFactory {
 interface Entry {
   readonly key: string;
   readonly executor: Promise<Executor>;
+  readonly generation: number;
   users: number;
   started: boolean;
   ending: Promise<void> | null;

@@ -63,6 +63,11 @@ export class EntryCache {
   }
 }
 
+/** Whether clients were lost that should have a part in it. */
+export function isPartial({ missing }: ExecutorValue): boolean {
+  return missing !== undefined && missing.length > 0;
+}
+
 /** A value of the target that is there or on its way. Who obtains or retains it releases it, once. */
 export class CacheEntry {
   readonly #making: SharedWork<ExecutorValue>;
@@ -71,9 +76,12 @@ export class CacheEntry {
   #handle: ExecutorValue | null = null;
   #holders = 1;
 
-  /** @param onFailure given if the entry is kept; called when its value cannot be made. */
-  constructor(make: MakeValue, onFailure?: () => void) {
-    this.#isKept = onFailure !== undefined;
+  /**
+   * @param forget given if the entry is kept; called when its value cannot be made, or only a part
+   *   of it: clients are missing that may be there the next time.
+   */
+  constructor(make: MakeValue, forget?: () => void) {
+    this.#isKept = forget !== undefined;
     this.#making = new SharedWork((signal) =>
       // Never settles at once, so that the cache has the entry before it hears of a failure.
       new Promise<ExecutorValue>((resolve) => resolve(make(signal))).then(
@@ -81,10 +89,11 @@ export class CacheEntry {
           this.#handle = handle;
           // All may have given up meanwhile.
           if (this.#holders === 0) handle[Symbol.dispose]();
+          else if (isPartial(handle)) forget?.();
           return handle;
         },
         (error: unknown) => {
-          onFailure?.();
+          forget?.();
           throw error;
         },
       ),

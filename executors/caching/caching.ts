@@ -19,9 +19,10 @@ import type {
   StructElementValue,
 } from '../executor.ts';
 import type { Operator } from '../leaf/operator.ts';
+import type { Lost } from '../lost-client.ts';
 import { copyOf } from '../materialized.ts';
 import { released } from '../value-tree.ts';
-import { type CacheEntry, EntryCache } from './cache-entries.ts';
+import { type CacheEntry, EntryCache, isPartial } from './cache-entries.ts';
 import { type RepeatablePredicate, repeatablePredicate } from './call-purity.ts';
 import { blockKey, dataKey, keyOf } from './content-key.ts';
 
@@ -39,7 +40,7 @@ const DEFAULT_MAX_ENTRIES = 1000;
  * result, or its failure. Kept are data, syntax, structs and selections of what is kept, and calls
  * of pure functions, with what `compute()` gave for them. Not kept: calls in which anything random,
  * linear or unknown occurs, evaluations at a placement, named data, sequences that can be read only
- * once, opaque values, and whatever is made of one of these.
+ * once, opaque values, what lacks clients that were lost, and whatever is made of one of these.
  */
 export class CachingExecutor implements Executor {
   readonly #target: Executor;
@@ -132,8 +133,10 @@ export class CachingExecutor implements Executor {
     options.signal?.throwIfAborted();
     const entry = this.#entries.obtain(identity.key, (signal) => make({ ...options, signal }));
     try {
-      const { type } = await entry.wait(options.signal);
-      return new CachedValue(this, entry, identity, type);
+      const made = await entry.wait(options.signal);
+      // The next one may be complete, so what is made of this one is not what is made of that.
+      const own = isPartial(made) ? NEVER_SHARED : identity;
+      return new CachedValue(this, entry, own, made.type);
     } catch (error) {
       entry.release();
       throw error;
@@ -182,6 +185,10 @@ class CachedValue implements ExecutorValue {
     this.identity = identity;
     this.type = type;
     this.#entry = entry;
+  }
+
+  get missing(): readonly Lost[] {
+    return this.#entry.handle().missing ?? [];
   }
 
   async compute(options: RequestOptions = {}): Promise<MaterializedValue> {

@@ -33,6 +33,7 @@ export class ThreadPool {
   /** A worker for each thread, once it was needed, and until it is lost. */
   readonly #workers: (PoolWorker | null)[];
   #closing: Promise<void> | null = null;
+  #workersLost = 0;
 
   /** @throws ValueError `value.out_of_range` unless `threads` is `'auto'` or a whole number from 1. */
   constructor(options: ThreadPoolOptions) {
@@ -46,6 +47,11 @@ export class ThreadPool {
     this.#options = options;
     const { cores } = requireThreads();
     this.#workers = new Array<PoolWorker | null>(threads === 'auto' ? cores : threads).fill(null);
+  }
+
+  /** How many workers broke down so far, and took with them what lived there. */
+  get workersLost(): number {
+    return this.#workersLost;
   }
 
   /** The workers that run, and what all of them hold. */
@@ -95,6 +101,7 @@ export class ThreadPool {
       data,
       startTimeoutMs,
       onLost: () => {
+        this.#workersLost++;
         if (this.#workers[index] === worker) this.#workers[index] = null;
       },
     });

@@ -3,17 +3,25 @@
  * the order in which they were asked.
  */
 
-import type { Executor } from '../executor.ts';
+import type { Executor, RequestOptions } from '../executor.ts';
+import { interruptible } from '../interruption.ts';
 import { WrappingExecutor } from './wrapping.ts';
 
 /** Runs tasks one after the other, in the order in which they were added. */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
 
-  run<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task);
+  /**
+   * @param signal ends the turn of a task that does not end by itself; one whose turn has not come
+   *   is not begun then.
+   */
+  run<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const result = this.#last.then(() => {
+      signal?.throwIfAborted();
+      return task();
+    });
     // One that fails does not keep the next from running.
-    this.#last = result.catch(() => {});
+    this.#last = interruptible(result, signal).then(ignore, ignore);
     return result;
   }
 }
@@ -27,7 +35,9 @@ export class SerialExecutor extends WrappingExecutor {
     this.#queue = queue;
   }
 
-  protected override perform<T>(request: () => Promise<T>): Promise<T> {
-    return this.#queue.run(request);
+  protected override perform<T>(request: () => Promise<T>, options?: RequestOptions): Promise<T> {
+    return this.#queue.run(request, options?.signal);
   }
 }
+
+function ignore(): void {}

@@ -11,6 +11,7 @@ import type {
   RequestOptions,
   StructElementValue,
 } from '../executor.ts';
+import type { Lost } from '../lost-client.ts';
 import { releaseAll, released, TargetNode } from '../value-tree.ts';
 
 export abstract class WrappingExecutor implements Executor {
@@ -28,7 +29,7 @@ export abstract class WrappingExecutor implements Executor {
   ): Promise<ExecutorValue> {
     return new WrappedValue(
       this,
-      await this.perform(() => this.target.createValue(value, type, options)),
+      await this.perform(() => this.target.createValue(value, type, options), options),
     );
   }
 
@@ -38,8 +39,10 @@ export abstract class WrappingExecutor implements Executor {
     options?: RequestOptions,
   ): Promise<ExecutorValue> {
     const values = argument === undefined ? [fn] : [fn, argument];
-    return this.#withHeld(values, ([callee, given]) =>
-      this.target.createCall(callee as ExecutorValue, given, options),
+    return this.#withHeld(
+      values,
+      ([callee, given]) => this.target.createCall(callee as ExecutorValue, given, options),
+      options,
     );
   }
 
@@ -64,11 +67,11 @@ export abstract class WrappingExecutor implements Executor {
 
   /** Reads a value of the target for one of this executor's handles, which is held meanwhile. */
   read(inner: ExecutorValue, options?: RequestOptions): Promise<MaterializedValue> {
-    return this.perform(() => inner.compute(options));
+    return this.perform(() => inner.compute(options), options);
   }
 
   /** Makes a request of the target: at once, unless a subclass has it wait. */
-  protected perform<T>(request: () => Promise<T>): Promise<T> {
+  protected perform<T>(request: () => Promise<T>, _options?: RequestOptions): Promise<T> {
     return request();
   }
 
@@ -76,11 +79,12 @@ export abstract class WrappingExecutor implements Executor {
   async #withHeld(
     values: readonly ExecutorValue[],
     request: (inner: readonly ExecutorValue[]) => Promise<ExecutorValue>,
+    options?: RequestOptions,
   ): Promise<ExecutorValue> {
     const held: TargetNode[] = [];
     try {
       for (const value of values) held.push(this.#nodeOf(value).retain());
-      const made = await this.perform(() => request(held.map(({ handle }) => handle)));
+      const made = await this.perform(() => request(held.map(({ handle }) => handle)), options);
       return new WrappedValue(this, made);
     } finally {
       releaseAll(held);
@@ -108,6 +112,10 @@ class WrappedValue implements ExecutorValue {
     this.owner = owner;
     this.type = inner.type;
     this.#node = new TargetNode(inner);
+  }
+
+  get missing(): readonly Lost[] {
+    return this.#node?.missing ?? [];
   }
 
   async compute(options?: RequestOptions): Promise<MaterializedValue> {

@@ -62,6 +62,11 @@ export class ThreadedLeaves {
     return this.#pool.usage;
   }
 
+  /** How many workers broke down: the leaves that were on them are of no use any more. */
+  get workersLost(): number {
+    return this.#pool.workersLost;
+  }
+
   close(): Promise<void> {
     return this.#pool.close();
   }
