@@ -55,8 +55,13 @@ function writeDouble(writer: ByteWriter, value: number): void {
 }
 
 function readDouble(reader: ByteReader): number {
-  const bytes = reader.raw(8);
-  const value = new DataView(bytes.buffer).getFloat64(0);
-  if (!Number.isFinite(value)) throw malformed(`a parameter of ${value}`);
+  const view = new DataView(reader.raw(8).buffer);
+  const value = view.getFloat64(0);
+  // Of the encodings of NaN one is taken, to be refused by name where parameters are checked.
+  if (Number.isNaN(value) && view.getBigUint64(0) !== QUIET_NAN) {
+    throw malformed('a parameter of no number');
+  }
   return value;
 }
+
+const QUIET_NAN = 0x7ff8n << 48n;
