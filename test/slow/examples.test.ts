@@ -17,6 +17,13 @@ const checks: Record<string, (output: string) => void> = {
   'trusted-aggregator': (output) => {
     expect(line(output, 'sum')).toContain('[10, 15]');
   },
+  dropouts: (output) => {
+    expect(line(output, 'in the sum')).toContain('107');
+    expect(line(output, 'vanished')).toContain('12');
+    expect(line(output, 'refused')).toContain('clients/119');
+    const first = line(output, 'sum of the first values').match(/\d+/g) ?? [];
+    expect(first).toEqual(['6955', '6955']);
+  },
   perturbations: (output) => {
     expect(line(output, 'without Cleo')).toContain('missing-clients');
     expect(number(line(output, 'with everyone'))).toBe(59);
