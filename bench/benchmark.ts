@@ -5,6 +5,8 @@ export interface Benchmark {
   readonly name: string;
   /** What the figures must reach, in words. */
   readonly target: string;
+  /** It takes minutes, so it runs only when it is named. */
+  readonly long?: boolean;
   /** Measures once in the current process; the runner starts a new process for each call. */
   run(): Promise<readonly BenchmarkFigure[]>;
 }

@@ -4,7 +4,7 @@
  * Each repetition of a case runs in a process of its own, so that none profits from what another one
  * compiled or left on the heap. Printed are medians over the repetitions with the smallest and the
  * largest figure; all figures go to `bench/results/` as JSON. `--smoke` runs everything once, to see
- * that it runs, and writes nothing.
+ * that it runs, and writes nothing. Cases that take minutes run only when they are named.
  */
 
 import { execFile } from 'node:child_process';
@@ -57,7 +57,11 @@ async function runAll(repetitions: number): Promise<void> {
   }
   const results: Record<string, { target: string; rows: Row[] }> = {};
   for (const name of names.length > 0 ? names : all) {
-    const { target } = await load(name);
+    const { target, long } = await load(name);
+    if (long && names.length === 0) {
+      console.log(`\n${name}\n  takes minutes: npm run bench ${name}`);
+      continue;
+    }
     console.log(`\n${name}\n  target: ${target}`);
     const runs: BenchmarkFigure[][] = [];
     for (let i = 0; i < repetitions; i += 1) runs.push(await measureInProcess(name));

@@ -21,9 +21,7 @@ const benchmark: Benchmark = {
   target: 'at 2^10 clients and 2^20 values of 16 bits, at most 1.64 times the plain data',
   async run() {
     return [
-      figure('semi-honest, 5 % lost', 'semi-honest', 0.05),
       figure('semi-honest, 10 % lost', 'semi-honest', 0.1),
-      figure('active, 5 % lost', 'active', 0.05),
       figure('active, 10 % lost', 'active', 0.1),
     ];
   },
