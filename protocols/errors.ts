@@ -52,6 +52,8 @@ export type ProtocolErrorCode =
   | 'replayed-message'
   | 'wrong-channel'
   | 'malformed-message'
+  | 'malformed-roster'
+  | 'malformed-identity'
   | 'insecure-parameters'
   | 'infeasible-parameters'
   | 'not-finite'

@@ -262,7 +262,15 @@ export {
 export * from './residues/arithmetic.ts';
 export * from './residues/bit-packing.ts';
 export * from './residues/residues.ts';
+export {
+  type GeneratedIdentities,
+  generateIdentities,
+  type Identity,
+  requireMember,
+} from './roster/identity.ts';
+export { decodeIdentityJson, encodeIdentityJson } from './roster/identity-json.ts';
 export * from './roster/identity-roster.ts';
+export { decodeRosterJson, encodeRosterJson } from './roster/roster-json.ts';
 export * from './secagg/index.ts';
 export * from './shamir/index.ts';
 export { ByteReader } from './wire/byte-reader.ts';
