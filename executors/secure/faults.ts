@@ -65,6 +65,8 @@ const CODES: { readonly [code: string]: ProtocolAbortErrorCode | undefined } = {
   'missing-clients': 'protocol.client_lost',
   'cohort-too-small': 'protocol.too_few_clients',
   'too-few-inputs': 'protocol.too_few_clients',
+  'too-few-clients': 'protocol.too_few_clients',
+  'too-few-shares': 'protocol.too_few_clients',
   'below-client-minimum': 'protocol.too_few_clients',
   'weak-modulus': 'protocol.bad_parameters',
   'unproven-key': 'protocol.bad_parameters',
@@ -72,4 +74,6 @@ const CODES: { readonly [code: string]: ProtocolAbortErrorCode | undefined } = {
   'invalid-parameters': 'protocol.bad_parameters',
   'modulus-too-small': 'protocol.bad_parameters',
   'invalid-plan': 'protocol.bad_parameters',
+  'insecure-parameters': 'protocol.bad_parameters',
+  'infeasible-parameters': 'protocol.bad_parameters',
 };

@@ -244,7 +244,12 @@ class SecAggSession implements ProtocolSession {
     );
     const round = new SecAggRound(
       peers,
-      { agreement, contextHash: sha256(NO_CONTEXT), ...(roster !== undefined && { roster }) },
+      {
+        agreement,
+        names,
+        contextHash: sha256(NO_CONTEXT),
+        ...(roster !== undefined && { roster }),
+      },
       {
         timeoutMs,
         lostBefore,

@@ -87,6 +87,8 @@ export interface SecAggServerSetup {
   readonly agreement: SecAggAgreement;
   /** By which signatures are checked, in the active model. */
   readonly roster?: IdentityRoster;
+  /** What clients are called in faults, by number. @default as in the roster, or "client 3" */
+  readonly names?: readonly string[];
   /**
    * What all inputs must be bound to, as its SHA-256. A server that knows it should say so: one
    * client that lies, and is first, has the inputs of all others refused.
@@ -181,11 +183,11 @@ export function refuse(
   return fault(collection.stage, code, message, offender);
 }
 
-/** The name of a client in messages: that of the roster, if there is one. */
+/** The name of a client in messages. */
 export function nameOf({ setup }: Collection, client: number): string {
   const place = setup.agreement.cohort.places()[client];
   const member = place === undefined ? undefined : setup.roster?.members[place];
-  return member?.client ?? `client ${client}`;
+  return setup.names?.[client] ?? member?.client ?? `client ${client}`;
 }
 
 export function headingFor({ setup }: Collection, client: number): Heading {
