@@ -12,7 +12,6 @@ import {
   utf8,
 } from '../../../protocols/index.ts';
 import { ByteWriter } from '../../../protocols/wire/byte-writer.ts';
-import { IDENTITY_LIMIT } from '../../../protocols/wire/message-codec.ts';
 import { requirePinnedKey } from '../channel-operators.ts';
 import { decoded, faultError } from '../faults.ts';
 import type { IdentityProvider } from '../identities.ts';
@@ -20,10 +19,9 @@ import { identityOf } from './policy.ts';
 
 export interface SignedChannelKey {
   readonly kind: 'signed-channel-key';
-  readonly party: string;
   /** X25519, 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** Ed25519, 64 bytes. */
+  /** Ed25519, 64 bytes, of the key and the party's name. */
   readonly signature: Uint8Array;
 }
 
@@ -33,7 +31,7 @@ export function signChannelKey(
   signingKey: SecretBytes,
 ): Uint8Array {
   const signature = ed25519Sign(signingKey, signedBytes(party, publicKey));
-  return signedChannelKeyCodec.encode({ kind: 'signed-channel-key', party, publicKey, signature });
+  return signedChannelKeyCodec.encode({ kind: 'signed-channel-key', publicKey, signature });
 }
 
 /**
@@ -47,14 +45,10 @@ export function openChannelKey(
   identities: IdentityProvider,
   pinned?: Uint8Array,
 ): Uint8Array {
-  const {
-    party: named,
-    publicKey,
-    signature,
-  } = decoded(signedChannelKeyCodec.decode(bytes), party);
+  const { publicKey, signature } = decoded(signedChannelKeyCodec.decode(bytes), party);
   requirePinnedKey(publicKey, pinned, party);
   const { publicKey: identity } = identityOf(identities, party);
-  if (named === party && ed25519Verify(identity, signedBytes(party, publicKey), signature)) {
+  if (ed25519Verify(identity, signedBytes(party, publicKey), signature)) {
     return publicKey;
   }
   throw faultError({
@@ -68,12 +62,11 @@ export function openChannelKey(
 
 export const signedChannelKeyCodec: MessageCodec<SignedChannelKey> = messageCodec(
   { name: 'signed channel key', protocol: 2, message: 7, version: 1 },
-  (writer, { party, publicKey, signature }) => {
-    writer.text(party).raw(publicKey).raw(signature);
+  (writer, { publicKey, signature }) => {
+    writer.raw(publicKey).raw(signature);
   },
   (reader) => ({
     kind: 'signed-channel-key',
-    party: reader.text(IDENTITY_LIMIT),
     publicKey: reader.raw(32),
     signature: reader.raw(64),
   }),

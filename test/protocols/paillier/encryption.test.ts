@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { uniformBits } from '../../../protocols/crypto/random.ts';
 import {
   addCiphertexts,
   addPlaintexts,
+  concatBytes,
   createEncryptor,
   type Decryption,
   decodeCiphertexts,
@@ -10,9 +12,12 @@ import {
   decryptVerifiably,
   encodeCiphertexts,
   PaillierError,
+  utf8,
   verifyDecryption,
 } from '../../../protocols/index.ts';
+import { hashStream } from '../../../protocols/paillier/key-challenges.ts';
 import { modPow } from '../../../protocols/paillier/number-theory.ts';
+import { encodePlaintexts } from '../../../protocols/paillier/plaintexts.ts';
 import {
   PaillierPrivateKey,
   type PrimeHalf,
@@ -207,6 +212,25 @@ describe('a fault in decryption', () => {
 });
 
 describe('a decryption that others can check', () => {
+  it('cannot be bent by who knows the exponents beforehand: they follow from the plaintexts', () => {
+    const [first, second] = encryptor.encrypt([100n, 200n]);
+    const decryption = decryptVerifiably(smallKey, [first!, second!]);
+    const domain = utf8('fedloom paillier decryption v1');
+    const bytes = encodeCiphertexts(publicKey, [first!, second!]);
+    const { fingerprint } = publicKey;
+    const told = [domain, fingerprint, bytes];
+    const plain = encodePlaintexts(publicKey, decryption.plaintexts);
+    for (const seed of [told, [...told, plain]]) {
+      const stream = hashStream(concatBytes(...seed));
+      const [left, right] = [uniformBits(stream, 128), uniformBits(stream, 128)];
+      // The product with those exponents stays the same.
+      const plaintexts = [100n + right, (200n - left + n) % n];
+      expect(verifyDecryption(publicKey, [first!, second!], { ...decryption, plaintexts })).toBe(
+        false,
+      );
+    }
+  });
+
   const ciphertexts = encryptor.encrypt([5n, 0n, n - 1n]);
   const decryption = decryptVerifiably(smallKey, ciphertexts);
 

@@ -295,6 +295,26 @@ describe('the aggregator', () => {
     expect(codeOf(handleAtAggregator(state, first!))).toBe('continue');
   });
 
+  it('refuses what its client signed for something else, whatever it is called now', () => {
+    const right = { ...first! };
+    const others: Partial<EncryptedInput>[] = [
+      { session: new Uint8Array(32) },
+      { round: 5 },
+      { key: new Uint8Array(32) },
+      { plan: new Uint8Array(32) },
+      { roster: new Uint8Array(32) },
+      { contextHash: new Uint8Array(32) },
+      { maskCommitment: new Uint8Array(32).fill(1) },
+      { minimumClients: 0 },
+      { ciphertexts: second!.ciphertexts },
+    ];
+    for (const other of others) {
+      const { signature } = signedAnew(right, other);
+      expect(codeOf(handleAtAggregator(start(), { ...right, signature }))).toBe('wrong-signature');
+    }
+    expect(codeOf(handleAtAggregator(start(), right))).toBe('continue');
+  });
+
   it('gives no sum of fewer than it must, naming who is missing, and waits for them', () => {
     const state = expectKind(handleAtAggregator(start(), second!), 'continue').state;
     expect(finishAggregator(state)).toMatchObject({
@@ -304,8 +324,9 @@ describe('the aggregator', () => {
     const next = expectKind(handleAtAggregator(state, first!), 'continue').state;
     expect(() => finishAggregator(state)).toThrow(/state-consumed/);
     expect(codeOf(finishAggregator(next))).toBe('too-few-inputs');
-    const two = start({ minimumClients: 1 });
-    expect(codeOf(finishAggregator(two))).toBe('too-few-inputs');
+    for (const minimumClients of [0, 1]) {
+      expect(codeOf(finishAggregator(start({ minimumClients })))).toBe('too-few-inputs');
+    }
   });
 
   it('gives no sum of fewer than one of its clients agreed to', () => {
