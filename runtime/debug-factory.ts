@@ -6,7 +6,11 @@
 import type { ExecutorFactory } from '../executors/executor.ts';
 import { CheckingExecutor } from '../executors/watching/checking.ts';
 import { SerialExecutor, SerialQueue } from '../executors/watching/serial.ts';
-import { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
+import {
+  type LocalExecutorFactoryOptions,
+  localExecutorFactory,
+  requireClientTimeout,
+} from './local-factory.ts';
 
 /** All runs on this thread, and nothing is kept for later calls. */
 export type DebugExecutorFactoryOptions = Omit<LocalExecutorFactoryOptions, 'caching'>;
@@ -17,17 +21,20 @@ export type DebugExecutorFactoryOptions = Omit<LocalExecutorFactoryOptions, 'cac
  * the step and the place in the value; so an executor or operator of one's own that breaks its
  * promise is found where it does. Tensors are read after every step, which takes its time.
  *
- * A lazy sequence must not wait for another invocation: its turn never comes.
+ * A lazy sequence must not wait for another invocation: its turn never comes. `clientTimeoutMs` is the
+ * time of one request to a client, from when its turn has come.
  */
 export function debugExecutorFactory(options: DebugExecutorFactoryOptions = {}): ExecutorFactory {
-  const { wrapLeaf, wrap } = options;
+  const { wrapLeaf, wrap, clientTimeoutMs, ...others } = options;
+  if (clientTimeoutMs !== undefined) requireClientTimeout(clientTimeoutMs);
   const queue = new SerialQueue();
   return localExecutorFactory({
-    ...options,
+    ...others,
     wrapLeaf: (leaf, placement, index) => {
       const inner = wrapLeaf === undefined ? leaf : wrapLeaf(leaf, placement, index);
       const name = `${placement} ${index}`;
-      return new CheckingExecutor(new SerialExecutor(inner, queue), { name, eager: true });
+      const limits = placement === 'clients' ? { timeoutMs: clientTimeoutMs } : {};
+      return new CheckingExecutor(new SerialExecutor(inner, queue, limits), { name, eager: true });
     },
     wrap: (stack) => {
       const inner = wrap === undefined ? stack : wrap(stack);

@@ -173,9 +173,7 @@ function lossesOf(
       `lostClients is one of ${LOST_CLIENTS.join(', ')}; got ${lostClients}.`,
     );
   }
-  if (clientTimeoutMs !== undefined) {
-    requireWhole('clientTimeoutMs', clientTimeoutMs, 1, 2 ** 31 - 1);
-  }
+  if (clientTimeoutMs !== undefined) requireClientTimeout(clientTimeoutMs);
   if (minimumSurvivors !== undefined) {
     requireWhole('minimumSurvivors', minimumSurvivors, 1, 2 ** 32 - 1);
     if (lostClients !== 'drop') {
@@ -190,6 +188,11 @@ function lossesOf(
     ...(minimumSurvivors !== undefined && { minimumSurvivors }),
     ...(clientTimeoutMs !== undefined && { clientTimeoutMs }),
   };
+}
+
+/** @throws ValueError `value.out_of_range` for a time that no timer can keep. */
+export function requireClientTimeout(clientTimeoutMs: number): void {
+  requireWhole('clientTimeoutMs', clientTimeoutMs, 1, 2 ** 31 - 1);
 }
 
 const LOST_CLIENTS: readonly LostClients[] = ['fail', 'survive', 'drop'];

@@ -5,6 +5,7 @@
 
 import type { Executor, RequestOptions } from '../executor.ts';
 import { interruptible } from '../interruption.ts';
+import { TimeLimit } from '../placed/time-limit.ts';
 import { WrappingExecutor } from './wrapping.ts';
 
 /** Runs tasks one after the other, in the order in which they were added. */
@@ -26,18 +27,37 @@ export class SerialQueue {
   }
 }
 
+export interface SerialOptions {
+  /** A request that takes longer, from when its turn has come, fails. @default none */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** Executors around it must not share its queue: a request would wait for itself. */
 export class SerialExecutor extends WrappingExecutor {
   readonly #queue: SerialQueue;
+  readonly #timeoutMs: number | undefined;
 
-  constructor(target: Executor, queue: SerialQueue) {
+  constructor(target: Executor, queue: SerialQueue, { timeoutMs }: SerialOptions = {}) {
     super(target);
     this.#queue = queue;
+    this.#timeoutMs = timeoutMs;
   }
 
-  protected override perform<T>(request: () => Promise<T>, options?: RequestOptions): Promise<T> {
-    return this.#queue.run(request, options?.signal);
+  protected override perform<T>(
+    request: () => Promise<T>,
+    options: RequestOptions = {},
+  ): Promise<T> {
+    return this.#queue.run(async () => {
+      if (this.#timeoutMs === undefined) return request();
+      using limit = new TimeLimit(options, this.#timeoutMs);
+      return await interruptible(request(), limit.options.signal, disposeOf);
+    }, options.signal);
   }
+}
+
+function disposeOf(late: unknown): void {
+  if (typeof late !== 'object' || late === null || !(Symbol.dispose in late)) return;
+  (late as Disposable)[Symbol.dispose]();
 }
 
 function ignore(): void {}
