@@ -18,6 +18,8 @@ export interface Meddling {
   readonly call?: (uri: string, go: () => Promise<ExecutorValue>) => Promise<ExecutorValue>;
   /** In the place of bytes that are brought out. */
   readonly send?: (bytes: Uint8Array) => Uint8Array;
+  /** In the place of bytes that are brought in. */
+  readonly receive?: (bytes: Uint8Array) => Uint8Array;
   /** Gets every handle that was given out and not disposed yet. */
   readonly handles?: Set<ExecutorValue>;
 }
@@ -34,7 +36,7 @@ export class MeddlingExecutor implements Executor {
   async createValue(value: ExecutorInput, type: Type): Promise<ExecutorValue> {
     const block = value as BuildingBlock;
     const uri = block.kind === 'intrinsic' ? block.uri : null;
-    return this.#wrap(await this.#target.createValue(value, type), uri);
+    return this.#wrap(await this.#target.createValue(this.#received(value), type), uri);
   }
 
   async createCall(fn: ExecutorValue, argument?: ExecutorValue): Promise<ExecutorValue> {
@@ -59,6 +61,14 @@ export class MeddlingExecutor implements Executor {
 
   close(): Promise<void> {
     return this.#target.close();
+  }
+
+  #received(value: ExecutorInput): ExecutorInput {
+    const { receive } = this.#meddling;
+    if (receive === undefined || !(value instanceof TensorValue)) return value;
+    if (!(value.data instanceof Uint8Array)) return value;
+    const bytes = receive(value.data);
+    return new TensorValue('uint8', [bytes.length], bytes);
   }
 
   #wrap(target: ExecutorValue, uri: string | null = null): MeddlingValue {
