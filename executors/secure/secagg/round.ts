@@ -56,6 +56,8 @@ export interface SecAggRoundOptions {
   readonly rng?: Rng;
   /** Clients known to be lost before the round begins, by number. */
   readonly lostBefore?: ReadonlyMap<number, Lost>;
+  /** Told of each answer that was taken, by the name of its client. */
+  readonly onAnswer?: (client: string, stage: SecAggServerStage) => void;
 }
 
 export interface SecAggRoundResult {
@@ -209,6 +211,7 @@ export class SecAggRound {
     const message = decoded<ClientMessage>(CODECS[stage].decode(bytes), this.#name(client));
     const taken = requireNoFault(receiveAtSecAggServer(this.#state, client, message));
     this.#state = taken.state;
+    this.#options.onAnswer?.(this.#name(client), stage);
   }
 
   #step<T extends { readonly kind: string }>(
