@@ -7,6 +7,10 @@ export {
   ExecutionContext,
   type ExecutionContextOptions,
 } from './execution-context.ts';
+export {
+  type RosterIdentitiesOptions,
+  rosterIdentities,
+} from './identities/roster-identities.ts';
 export type { ProgressEvent } from './invocation.ts';
 export { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
 export { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
@@ -18,6 +22,7 @@ export {
   type SizingExecutorFactoryOptions,
   sizingExecutorFactory,
 } from './sizing-factory.ts';
+export * from './summation/index.ts';
 export * from './templates/index.ts';
 export {
   type ThreadedLeafOptions,
