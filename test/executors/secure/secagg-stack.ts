@@ -34,7 +34,7 @@ export interface StackShape {
 }
 
 /** Weak and small: what is tested here does not depend on the size. */
-const weak = { securityBits: 4, correctnessBits: 4, corruptRate: 0 } as const;
+const weak = { securityBits: 4, corruptRate: 0 } as const;
 
 export const SHAPES = {
   complete: {
