@@ -15,6 +15,7 @@ import {
   func,
   type LocalExecutorFactoryOptions,
   localExecutorFactory,
+  type RequestOptions,
   struct,
   tensorComputation,
 } from 'fedloom';
@@ -30,6 +31,7 @@ import { type TrackedBackend, trackedBackend } from '../tracked-backend.ts';
 import {
   type Faults,
   FaultyLeaf,
+  hangs,
   ofKind,
   outOfBattery,
   refuseUnhandledRejections,
@@ -102,10 +104,14 @@ describe.each(['flat', 'a tree'])('handles on values of lost clients (%s)', (sha
   const addOne = addConstant(1);
   const mapType = func(struct([addOne.type, atClients(INT)]), atClients(INT));
 
-  function stackOf(backend: TrackedBackend, losses: LossOptions): PlacedExecutor {
+  function stackOf(
+    backend: TrackedBackend,
+    losses: LossOptions,
+    faults: Faults = outOfBattery,
+  ): PlacedExecutor {
     const server = leafExecutor(backend);
     const leaf = (client: number): Executor =>
-      new FaultyLeaf(leafExecutor(backend), client === 1 ? outOfBattery : {});
+      new FaultyLeaf(leafExecutor(backend), client === 1 ? faults : {});
     if (shape === 'flat') {
       return new FederatingExecutor({ server, clients: [0, 1, 2].map(leaf) }, losses);
     }
@@ -119,7 +125,7 @@ describe.each(['flat', 'a tree'])('handles on values of lost clients (%s)', (sha
     return new ComposingExecutor({ server, children: [part([0]), part([1, 2])] }, losses);
   }
 
-  async function trained(stack: PlacedExecutor) {
+  async function trained(stack: PlacedExecutor, options?: RequestOptions) {
     using fn = await stack.createValue(intrinsic('federated_map', mapType), mapType);
     using mapper = await stack.createValue(addOne, addOne.type);
     using x = await stack.createValue(federatedInts(1, 2, 3), atClients(INT));
@@ -127,7 +133,7 @@ describe.each(['flat', 'a tree'])('handles on values of lost clients (%s)', (sha
       { name: null, value: mapper },
       { name: null, value: x },
     ]);
-    return await stack.createCall(fn, argument);
+    return await stack.createCall(fn, argument, options);
   }
 
   test('say who is missing, by themselves and in a struct', async () => {
@@ -149,6 +155,17 @@ describe.each(['flat', 'a tree'])('handles on values of lost clients (%s)', (sha
         code: 'execution.client_failed',
       });
     }
+    expect(backend.live()).toBe(0);
+    await stack.close();
+  });
+
+  test('are not waited for when the request is interrupted', async () => {
+    const backend = await trackedBackend();
+    const stack = stackOf(backend, { lostClients: 'survive', clientTimeoutMs: 60_000 }, hangs);
+    const controller = new AbortController();
+    const because = new Error('enough');
+    setTimeout(() => controller.abort(because), 10);
+    await expect(trained(stack, { signal: controller.signal })).rejects.toBe(because);
     expect(backend.live()).toBe(0);
     await stack.close();
   });

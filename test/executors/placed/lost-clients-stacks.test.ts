@@ -11,6 +11,7 @@ import {
   federatedMap,
   federatedSecureSum,
   federatedSum,
+  float32,
   type LocalExecutorFactoryOptions,
   localExecutorFactory,
   secAgg,
@@ -21,6 +22,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { INT } from '../blocks.ts';
 import { PassThroughExecutor } from '../pass-through.ts';
+import { type Meddling, MeddlingExecutor } from '../secure/meddling.ts';
 import {
   at,
   type Faults,
@@ -92,6 +94,36 @@ describe('a cache', () => {
     const values = [[10, 20, 30, 40, 50, 60, 70, 80]] as const;
     expect(await context.invoke(secureTrained, values)).toBe(360 + 8 - 21);
     expect(await context.invoke(secureTrained, values)).toBe(360 + 8);
+  });
+
+  test.each([
+    ['sums', {}],
+    ['floats', { quantization: { clippingRange: 128, quantizationRange: 2 ** 20 } }],
+  ] as const)('keeps none that lost a client in the protocol (%s)', async (what, options) => {
+    let left = 1;
+    const call: Meddling['call'] = async (uri, go) => {
+      if (uri === 'secagg_advertise' && left-- > 0) throw new Error('a hiccup');
+      return go();
+    };
+    await using context = new ExecutionContext(
+      localExecutorFactory({
+        caching: {},
+        secureAggregation: secAgg().with(options),
+        wrapLeaf: (leaf, placement, client) =>
+          `${placement}/${client}` === 'clients/1' ? new MeddlingExecutor(leaf, { call }) : leaf,
+      }),
+    );
+    const sum = federatedComputation([atClients(INT)], (x) => federatedSecureSum(x, 1000));
+    const floats = federatedComputation([atClients(float32())], (x) => federatedSum(x));
+    const values = [[10, 20, 30, 40, 50, 60, 70, 80]] as const;
+    const totals = [];
+    for (let i = 0; i < 3; i++) {
+      const total = await (what === 'sums'
+        ? context.invoke(sum, values)
+        : context.invoke(floats, values));
+      totals.push(Math.round(total));
+    }
+    expect(totals).toEqual([340, 360, 360]);
   });
 });
 

@@ -20,10 +20,12 @@ import { addConstant, INT } from '../blocks.ts';
 export interface Faults {
   /** Before a call of anything but an operator: a map, the evaluation of a function. */
   readonly work?: ((options?: RequestOptions) => void | Promise<void>) | undefined;
+  /** After such a call, with its result at hand. */
+  readonly deliver?: (() => void | Promise<void>) | undefined;
   /** Before it takes data of this type: its own, or a broadcast. */
   readonly receive?: ((type: Type, options?: RequestOptions) => void | Promise<void>) | undefined;
   /** Before a value of this type is read. */
-  readonly send?: ((type: Type) => void | Promise<void>) | undefined;
+  readonly send?: ((type: Type, options?: RequestOptions) => void | Promise<void>) | undefined;
 }
 
 /** The leaf of such a client. */
@@ -55,10 +57,11 @@ export class FaultyLeaf extends WrappingExecutor {
     argument?: ExecutorValue,
     options?: RequestOptions,
   ): Promise<ExecutorValue> {
-    if (!this.#operators.has(fn)) {
-      await this.#fault(() => this.#faults.work?.(options));
-    }
-    return super.createCall(fn, argument, options);
+    if (this.#operators.has(fn)) return super.createCall(fn, argument, options);
+    await this.#fault(() => this.#faults.work?.(options));
+    const made = await super.createCall(fn, argument, options);
+    await this.#fault(() => this.#faults.deliver?.());
+    return made;
   }
 
   override async createStruct(
@@ -69,7 +72,7 @@ export class FaultyLeaf extends WrappingExecutor {
   }
 
   override async read(inner: ExecutorValue, options?: RequestOptions): Promise<MaterializedValue> {
-    await this.#fault(() => this.#faults.send?.(inner.type));
+    await this.#fault(() => this.#faults.send?.(inner.type, options));
     return super.read(inner, options);
   }
 

@@ -20,6 +20,7 @@ import {
   int32,
   type LocalExecutorFactoryOptions,
   localExecutorFactory,
+  type RequestOptions,
   sequenceSum,
 } from 'fedloom';
 import { describe, expect, test } from 'vitest';
@@ -192,6 +193,15 @@ describe.each(SHAPES)('%s: a client that fails', (_shape, shape) => {
     expect(ofKind(steps, 'client-lost')).toMatchObject([
       { client: 'clients/2', cause: { message: expect.stringContaining('the file is gone') } },
     ]);
+  });
+
+  test('to receive what all have in common fails a result that says so', async () => {
+    const everywhere = federatedComputation([atServer(INT)], (x) => federatedBroadcast(x));
+    const options = { ...shape, lostClients: 'drop', defaultClients: 4 } as const;
+    await using context = contextOf(at([3], { receive: failing }), options);
+    await expect(context.invoke(everywhere, [5])).rejects.toThrow(
+      /Client 3 failed in (federated_broadcast|receiving its data): disk full/,
+    );
   });
 
   test('when it sends its value is lost to the aggregation, if clients are dropped', async () => {
@@ -369,22 +379,41 @@ describe.each(SHAPES)('%s: a client that does not finish', (_shape, shape) => {
     const late = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    let ended: AbortSignal | undefined;
-    const slow: Faults = {
-      work: async (options) => {
-        ended = options?.signal;
-        await late;
-      },
-    };
     const options = { ...shape, lostClients: 'drop', clientTimeoutMs: 60, backend } as const;
-    const context = contextOf(at([1], slow), options);
+    await using context = contextOf(at([1], { deliver: () => late }), options);
     expect(await context.invoke(sumTrained, [[1, 2, 3]])).toBe(6);
-    // It was told, had it listened.
-    expect(ended?.reason).toMatchObject({ name: 'ClientTimeout' });
+    expect(backend.live()).toBe(1);
     finish();
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(backend.live()).toBe(0);
-    await context.close();
+  });
+
+  test('is told that its time is over', async () => {
+    const told: (AbortSignal | undefined)[] = [];
+    const listen = (options?: RequestOptions): Promise<void> => {
+      told.push(options?.signal);
+      return new Promise(() => {});
+    };
+    const options = { ...shape, clientTimeoutMs: 30 };
+    const faults: readonly (readonly [Faults, string])[] = [
+      [{ work: listen }, 'federated_map'],
+      [{ receive: (_type, request) => listen(request) }, 'receiving its data'],
+      [{ send: (_type, request) => listen(request) }, 'sending its result'],
+    ];
+    for (const [fault, work] of faults) {
+      await using context = contextOf(at([1], fault), options);
+      await expect(context.invoke(trained, [[1, 2, 3]])).rejects.toThrow(
+        `Client 1 failed in ${work}: it was not done within 30 ms`,
+      );
+      expect(told.at(-1)?.reason).toMatchObject({ name: 'ClientTimeout' });
+    }
+    await using context = contextOf(at([1], { send: (_type, request) => listen(request) }), {
+      ...options,
+      lostClients: 'drop',
+    });
+    expect(await context.invoke(sumTrained, [[1, 2, 3]])).toBe(6);
+    expect(told).toHaveLength(4);
+    expect(told.at(-1)?.reason).toMatchObject({ name: 'ClientTimeout' });
   });
 
   test('ends with the call that is cancelled or late, as ever', async () => {
