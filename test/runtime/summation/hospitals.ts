@@ -4,7 +4,7 @@ import {
   type ContributionRequest,
   generateIdentities,
   type SecAggWorkflowOptions,
-  SummationClient,
+  type SummationClient,
   type SummationClientOptions,
   type SummationPeer,
   secAggWorkflow,
