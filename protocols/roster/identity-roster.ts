@@ -51,7 +51,12 @@ export function createIdentityRoster(members: readonly RosterMember[]): Identity
     holders.set(key, client);
     writer.text(client).raw(publicKey);
   }
-  return { members: [...members], hash: sha256(writer.finish()), positions };
+  return {
+    // Nothing else that came with them, such as a secret key, is to get around with the roster.
+    members: members.map(({ client, publicKey }) => ({ client, publicKey })),
+    hash: sha256(writer.finish()),
+    positions,
+  };
 }
 
 function invalid(message: string): ProtocolError {
