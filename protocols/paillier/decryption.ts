@@ -16,12 +16,12 @@ import type { Rng } from '../crypto/interface.ts';
 import { uniformBelow, uniformBits } from '../crypto/random.ts';
 import { checkCiphertexts, encodeCiphertexts } from './ciphertexts.ts';
 import { PaillierError } from './errors.ts';
-import { hashStream } from './key-challenges.ts';
+import { hashStream } from './hash-stream.ts';
 import { modInverse, modPow, modulo } from './number-theory.ts';
 import { encodePlaintexts } from './plaintexts.ts';
 import type { PaillierPrivateKey, PrimeHalf, PrivateParameters } from './private-key.ts';
 import type { PaillierPublicKey } from './public-key.ts';
-import { modPowSquare } from './square-ring.ts';
+import { modPowSquare, multiPowSquare } from './square-ring.ts';
 
 export interface Decryption {
   readonly plaintexts: readonly bigint[];
@@ -119,14 +119,7 @@ function powerOfRoot(
   const residues = ciphertexts.map(
     (ciphertext, i) => (ciphertext * modulo(1n - plaintexts[i]! * n, nSquared)) % nSquared,
   );
-  let product = 1n;
-  for (let bit = EXPONENT_BITS - 1; bit >= 0; bit -= 1) {
-    product = (product * product) % nSquared;
-    for (const [i, exponent] of exponents.entries()) {
-      if ((exponent >> BigInt(bit)) & 1n) product = (product * residues[i]!) % nSquared;
-    }
-  }
-  return product;
+  return multiPowSquare(residues, exponents, n);
 }
 
 /** The n-th root modulo n, blinded by a random n-th power. */

@@ -3,11 +3,11 @@
  * of the roots that it shows. Prover and verifier derive them alike.
  */
 
-import { sha256 } from '#crypto';
-import { bigIntToBytes, bitLength, concatBytes, utf8 } from '../crypto/bytes.ts';
+import { bigIntToBytes, bitLength, utf8 } from '../crypto/bytes.ts';
 import type { Rng } from '../crypto/interface.ts';
 import { uniformBelow, uniformBits } from '../crypto/random.ts';
 import { ByteWriter } from '../wire/byte-writer.ts';
+import { hashStream } from './hash-stream.ts';
 import {
   FOURTH_ROOT_COUNT,
   type KeyProof,
@@ -34,7 +34,10 @@ export function rootExponents(n: bigint): RootExponents | undefined {
 }
 
 /** The units g, chosen before the proof has a commitment. */
-export function challengedBases({ n, fingerprint }: PaillierPublicKey, context: Uint8Array) {
+export function challengedBases(
+  { n, fingerprint }: PaillierPublicKey,
+  context: Uint8Array,
+): bigint[] {
   const seed = new ByteWriter()
     .raw(utf8('fedloom paillier key proof v1 bases'))
     .raw(fingerprint)
@@ -66,20 +69,6 @@ export function keyChallenges(
     responses: Array.from({ length: RESPONSE_COUNT }, () =>
       uniformBits(stream, RESPONSE_CHALLENGE_BITS),
     ),
-  };
-}
-
-/** SHA-256 in counter mode, of a seed of any length. */
-export function hashStream(seed: Uint8Array): Rng {
-  const key = sha256(seed);
-  let counter = 0;
-  return (length) => {
-    const blocks = Array.from({ length: Math.ceil(length / 32) }, () => {
-      const position = new ByteWriter().uint32(counter).finish();
-      counter += 1;
-      return sha256(concatBytes(key, position));
-    });
-    return concatBytes(...blocks).subarray(0, length);
   };
 }
 

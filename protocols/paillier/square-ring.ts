@@ -75,6 +75,35 @@ export class SquareRing {
   }
 }
 
+/** The product of base^exponent mod root^2, all with the same squarings. */
+export function multiPowSquare(
+  bases: readonly bigint[],
+  exponents: readonly bigint[],
+  root: bigint,
+): bigint {
+  const ring = new SquareRing(root);
+  const digits = exponents.map((exponent) => exponent.toString(1 << MULTI_WINDOW));
+  const length = Math.max(0, ...digits.map((text) => text.length));
+  const tables = bases.map((base) => {
+    const table = [ring.one, ring.element(base)];
+    while (table.length < 1 << MULTI_WINDOW) table.push(ring.multiply(table.at(-1)!, table[1]!));
+    return table;
+  });
+  let result = ring.one;
+  for (let place = length; place > 0; place -= 1) {
+    if (place < length) {
+      for (let i = 0; i < MULTI_WINDOW; i += 1) result = ring.square(result);
+    }
+    for (const [i, text] of digits.entries()) {
+      const digit = Number.parseInt(text.charAt(text.length - place) || '0', 1 << MULTI_WINDOW);
+      if (digit > 0) result = ring.multiply(result, tables[i]![digit]!);
+    }
+  }
+  return ring.value(result);
+}
+
+const MULTI_WINDOW = 4;
+
 /** base^exponent mod root^2. */
 export function modPowSquare(base: bigint, exponent: bigint, root: bigint): bigint {
   const ring = new SquareRing(root);

@@ -18,7 +18,11 @@ import {
   productOfSmallFactors,
   withoutSmallFactors,
 } from '../../../protocols/paillier/primality.ts';
-import { modPowSquare, SquareRing } from '../../../protocols/paillier/square-ring.ts';
+import {
+  modPowSquare,
+  multiPowSquare,
+  SquareRing,
+} from '../../../protocols/paillier/square-ring.ts';
 import { hasCloseFactors } from '../../../protocols/paillier/weak-moduli.ts';
 import { seeded, WITHOUT_VECTORS, wycheproof } from '../support.ts';
 
@@ -47,6 +51,26 @@ it('takes powers', () => {
       (base, exponent, root) => {
         expect(modPow(base, exponent, root)).toBe(slowPower(base, exponent, root));
         expect(modPowSquare(base, exponent, root)).toBe(slowPower(base, exponent, root * root));
+      },
+    ),
+  );
+});
+
+it('takes products of powers', () => {
+  const power = fc.record({ base: fc.bigInt({ min: 0n, max: 2n ** 90n }), exponent: exponents });
+  fc.assert(
+    fc.property(
+      fc.array(power, { maxLength: 5 }),
+      fc.bigInt({ min: 2n, max: 2n ** 60n }),
+      (powers, root) => {
+        const expected = powers.reduce(
+          (product, { base, exponent }) =>
+            (product * slowPower(base, exponent, root * root)) % (root * root),
+          1n,
+        );
+        const bases = powers.map(({ base }) => base);
+        const all = powers.map(({ exponent }) => exponent);
+        expect(multiPowSquare(bases, all, root)).toBe(expected);
       },
     ),
   );

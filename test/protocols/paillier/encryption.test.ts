@@ -15,7 +15,7 @@ import {
   utf8,
   verifyDecryption,
 } from '../../../protocols/index.ts';
-import { hashStream } from '../../../protocols/paillier/key-challenges.ts';
+import { hashStream } from '../../../protocols/paillier/hash-stream.ts';
 import { modPow } from '../../../protocols/paillier/number-theory.ts';
 import { encodePlaintexts } from '../../../protocols/paillier/plaintexts.ts';
 import {

@@ -228,6 +228,17 @@ describe('a key holder that adds', () => {
     expect(codeOf(finishKeyHolder(collected([second!, third!], start())))).toBe('session-used');
   });
 
+  it('gives out nothing where its ledger fails', () => {
+    const ledger = {
+      claim: () => {
+        throw new Error('the disk is full');
+      },
+    };
+    const [key, masks] = [adding(three, { ledger }), keeperOf(three, { ledger })];
+    expect(() => finishKeyHolder(collected(madeOf(three), key))).toThrow(/disk is full/);
+    expect(() => finishMaskKeeper(kept(madeOf(three), masks), names(3))).toThrow(/disk is full/);
+  });
+
   it('is no key holder that is given sums', () => {
     const state = holder(three);
     expect(codeOf(handleAtKeyHolder(state, first!.message))).toBe('not-masked');
