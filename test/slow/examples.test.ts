@@ -30,6 +30,14 @@ const checks: Record<string, (output: string) => void> = {
     expect(number(line(output, 'in the clear'))).toBe(59);
     expect(number(line(output, 'perturbations({ base })'))).toBe(59);
   },
+  'secure-mean-service': (output) => {
+    expect(line(output, 'collectMaskedVectors')).toContain('Lake: the line is dead');
+    expect(line(output, 'in it')).toContain('North, East, South, West');
+    const [secure, plain] = ['secure', 'plain'].map((label) =>
+      line(output, `${label} `).trim().split(/ +/).slice(1).map(Number),
+    );
+    for (const [i, value] of secure!.entries()) expect(value).toBeCloseTo(plain![i]!, 3);
+  },
   'temperature-sensors': (output) => {
     const temperatures = loadWeather().map(({ temperature }) => temperature);
     const average = temperatures.reduce((sum, value) => sum + value, 0) / temperatures.length;
