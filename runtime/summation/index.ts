@@ -7,18 +7,14 @@ export {
   memoryLedger,
   type SessionLedger,
 } from '../../protocols/index.ts';
-export {
-  type FailedStep,
-  SummationClient,
-  type SummationClientOptions,
-  summationClient,
-} from './client/client.ts';
+export { SummationClient, summationClient } from './client/client.ts';
 export type {
   Contribution,
   ContributionRequest,
   IntegerContribution,
   WeightedContribution,
 } from './client/contribution.ts';
+export type { FailedStep, SummationClientOptions } from './client/options.ts';
 export { memorySessionStore, type SessionStore } from './client/session-store.ts';
 export type {
   LostParticipant,
@@ -31,7 +27,15 @@ export type {
 export type { SecAggWorkflowOptions } from './options.ts';
 export type { SummationPeer } from './peer.ts';
 export { type RoundSummary, SummationRound } from './round.ts';
-export type { TensorShape } from './task.ts';
+export type {
+  IntegerTensorTask,
+  QuantizationTask,
+  SummationTask,
+  SumTask,
+  TensorShape,
+  TensorTask,
+  WeightedMeanTask,
+} from './task.ts';
 export {
   type IntegerSum,
   type RoundOptions,

@@ -3,12 +3,14 @@
  * `run` makes them all; what happens in them is told to whoever listens.
  */
 
+import { ContextError } from '../../computations/types/index.ts';
 import type {
   Lost,
   RequestOptions,
   SecAggRound,
   SecAggRoundResult,
 } from '../../executors/index.ts';
+import { onAbort } from '../../executors/interruption.ts';
 import type { ParameterFindings, SecAggServerStage } from '../../protocols/index.ts';
 import {
   type LostParticipant,
@@ -59,15 +61,25 @@ export class SummationRound<R extends RoundSummary> implements Disposable {
   readonly #round: SecAggRound;
   #next = 0;
   #running = false;
+  /** The stage that runs, or ran last. */
+  #current: SummationStage = 'setup';
+  /** Ends the stage that runs, by the signal of the plan or by `close`. */
+  readonly #controller = new AbortController();
+  #stopListening = (): void => {};
   /** How many were asked in the step that runs, and have answered. */
   #step = { done: 0, total: 0 };
 
   constructor(plan: RoundPlan<R>) {
     this.#plan = plan;
     const { signal } = plan;
+    const { signal: ended } = this.#controller;
+    if (signal?.aborted) this.#controller.abort(signal.reason);
+    else if (signal !== undefined) {
+      this.#stopListening = onAbort(signal, () => this.#controller.abort(signal.reason));
+    }
     this.#round = plan.open({
       request: {
-        ...(signal !== undefined && { signal }),
+        signal: ended,
         onProgress: (step) => {
           if (step.kind !== 'protocol') return;
           const { stage, done, total } = step;
@@ -162,9 +174,16 @@ export class SummationRound<R extends RoundSummary> implements Disposable {
     }
   }
 
-  /** Ends the round, wherever it is; clients are told to forget it. */
+  /**
+   * Ends the round, wherever it is; clients are told to forget it. A stage that runs is rejected with
+   * ContextError `context.closed`.
+   */
   close(): void {
     this.#next = SUMMATION_STAGES.length;
+    this.#stopListening();
+    if (this.#running) {
+      this.#controller.abort(new ContextError('context.closed', 'The round was closed.'));
+    }
     this.#round.close();
   }
 
@@ -184,6 +203,7 @@ export class SummationRound<R extends RoundSummary> implements Disposable {
       );
     }
     this.#running = true;
+    this.#current = stage;
     const before = this.#plan.traffic();
     const lostBefore = this.#round.lost.length;
     this.#tell({ kind: 'begin', clients: this.clients });
@@ -200,10 +220,13 @@ export class SummationRound<R extends RoundSummary> implements Disposable {
         },
       };
       this.#tell({ kind: 'end', ...report });
-      this.#next += 1;
+      if (this.#next < SUMMATION_STAGES.length) this.#next += 1;
       return { outcome, report };
-    } catch (error) {
+    } catch (failure) {
+      const { signal } = this.#controller;
+      const error: unknown = signal.aborted ? signal.reason : failure;
       this.#tell({ kind: 'abort', lost: this.lost.slice(lostBefore), error });
+      this.#running = false;
       this.close();
       throw error;
     } finally {
@@ -223,9 +246,7 @@ export class SummationRound<R extends RoundSummary> implements Disposable {
   }
 
   #tell(event: StageEvent extends infer E ? Untold<E> : never): void {
-    const stage = SUMMATION_STAGES[this.#next];
-    if (stage === undefined) return;
-    this.#plan.listeners.tell({ round: this.id, ...event, stage } as StageEvent);
+    this.#plan.listeners.tell({ round: this.id, ...event, stage: this.#current } as StageEvent);
   }
 }
 

@@ -176,13 +176,14 @@ export class SecAggWorkflow {
       cohort: places,
       vectors: vectorsOf(task, peers.length),
     };
+    const encodedTask = taskCodec.encode(task);
     const total = { toClients: 0, toServer: 0 };
     const mostBytes = answerLimits(agreement);
     const enveloped = peers.map(
       (peer) =>
         new EnvelopePeer(peer, {
           session: agreement.session,
-          task: taskCodec.encode(task),
+          task: encodedTask,
           leaveTimeoutMs: Math.min(timeoutMs, LEAVE_TIMEOUT_MS),
           mostBytes,
           count: ({ toClients, toServer }: StageTraffic) => {

@@ -4,39 +4,21 @@
  * round, and forgets a round that is over or was left alone.
  */
 
-import { ValueError } from '../../../computations/types/index.ts';
 import { interruptible } from '../../../executors/interruption.ts';
-import {
-  abandonClient,
-  type DecodingLimits,
-  type Identity,
-  type IdentityRoster,
-  isFault,
-  ProtocolError,
-  type Quantization,
-  type QuantizationOptions,
-  quantization,
-  type Rng,
-  requireMember,
-  type SecAggClientConfig,
-  type SecAggPolicy,
-  type SessionLedger,
-  sha256,
-  toHex,
-} from '../../../protocols/index.ts';
-import { policyOf } from '../../../protocols/secagg/client/config.ts';
+import { abandonClient, isFault, sha256, toHex } from '../../../protocols/index.ts';
 import {
   replyCodec,
   requestCodec,
   type SummationRequest,
   type SummationStep,
 } from '../messages.ts';
-import { FLOWER_MODULUS_RANGE, withoutCode } from '../task.ts';
+import { type ContributionRequest, vectorsOfContribution } from './contribution.ts';
 import {
-  type Contribution,
-  type ContributionRequest,
-  vectorsOfContribution,
-} from './contribution.ts';
+  type CheckedClientOptions,
+  checkedClientOptions,
+  type FailedStep,
+  type SummationClientOptions,
+} from './options.ts';
 import { RefusedStep, toldOf } from './refused-step.ts';
 import {
   type ClientSession,
@@ -45,56 +27,8 @@ import {
   restoreSession,
   saveSession,
 } from './session.ts';
-import type { SessionStore } from './session-store.ts';
-import {
-  laterStep,
-  maskContext,
-  maskStep,
-  type StepDone,
-  type StepEnvironment,
-  startStep,
-} from './steps.ts';
+import { laterStep, maskContext, maskStep, type StepDone, startStep } from './steps.ts';
 import { Turns } from './turns.ts';
-
-export interface SummationClientOptions {
-  /**
-   * What the client gives to a round, asked for once its keys are shared; it may train first. What it
-   * throws stays here (`onError`): the server hears that the client failed.
-   */
-  readonly contribute: (round: ContributionRequest) => Contribution | Promise<Contribution>;
-  /** Who the client is. Needed in the active model, which is the only one by default. */
-  readonly identity?: Identity;
-  /** Whom the client trusts to be who, from elsewhere than the server. Needed in the active model. */
-  readonly roster?: IdentityRoster;
-  /** What it asks of a round before it takes part. */
-  readonly policy?: Partial<SecAggPolicy>;
-  /**
-   * By which parameters it quantises floats: a server that names others is refused.
-   * @default those of Flower, and of `secAggWorkflow`
-   */
-  readonly quantization?: QuantizationOptions;
-  /** Floats outside of the clipping range: clip them, or refuse the round. @default 'clip' */
-  readonly onClip?: 'clip' | 'refuse';
-  /** What it did in which session, so that nothing is done twice. Needed with a store. */
-  readonly ledger?: SessionLedger;
-  /** Keeps sessions between steps, so that another process can go on. */
-  readonly store?: SessionStore;
-  /** In how many rounds at a time it takes part. @default 16 */
-  readonly mostSessions?: number;
-  /** How long it waits for the next step of a round, in seconds, and for `contribute`. @default 3600 */
-  readonly sessionTimeout?: number;
-  /** The largest messages that it reads. @default 64 MiB */
-  readonly limits?: DecodingLimits;
-  /** Told of what went wrong here; the server hears less of it. */
-  readonly onError?: (error: unknown, where: FailedStep) => void;
-  readonly rng?: Rng;
-}
-
-export interface FailedStep {
-  /** Names the round, in hexadecimal. */
-  readonly round: string;
-  readonly step: SummationStep;
-}
 
 /**
  * @throws ValueError `value.out_of_range` for options without sense.
@@ -106,10 +40,7 @@ export function summationClient(options: SummationClientOptions): SummationClien
 }
 
 export class SummationClient implements Disposable {
-  readonly #options: SummationClientOptions;
-  readonly #environment: StepEnvironment;
-  readonly #sessionTimeoutMs: number;
-  readonly #mostSessions: number;
+  readonly #options: CheckedClientOptions;
   readonly #sessions = new Map<string, ClientSession>();
   /** Last answers of rounds that this client has finished, in case they are lost on the way. */
   readonly #finished = new Map<string, Pick<ClientSession, 'last' | 'touched'>>();
@@ -118,18 +49,7 @@ export class SummationClient implements Disposable {
   #closed = false;
 
   constructor(options: SummationClientOptions) {
-    const { mostSessions = 16, sessionTimeout = 3_600 } = options;
-    requireNumber('mostSessions', mostSessions, 1, 2 ** 20);
-    requireNumber('sessionTimeout', sessionTimeout, 0.001, LONGEST_TIMEOUT_S);
-    this.#options = options;
-    this.#mostSessions = mostSessions;
-    this.#sessionTimeoutMs = sessionTimeout * 1_000;
-    this.#environment = {
-      config: configOf(options),
-      quantization: quantizationOf(options.quantization),
-      limits: { messageBytes: 2 ** 26, ...options.limits },
-      ...(options.rng !== undefined && { rng: options.rng }),
-    };
+    this.#options = checkedClientOptions(options);
   }
 
   /** In how many rounds it takes part at the moment. */
@@ -144,7 +64,8 @@ export class SummationClient implements Disposable {
    * @returns an answer or a refusal. It never rejects.
    */
   async handle(message: Uint8Array): Promise<Uint8Array> {
-    const request = requestCodec.decode(message, this.#environment.limits);
+    const bytes = message instanceof Uint8Array ? message : new Uint8Array(0);
+    const request = requestCodec.decode(bytes, this.#options.environment.limits);
     if (isFault(request)) {
       const { code, message: text } = request;
       return refusal(undefined, new Uint8Array(0), code, text);
@@ -203,13 +124,13 @@ export class SummationClient implements Disposable {
   }
 
   async #start(name: string, request: SummationRequest, digest: Uint8Array): Promise<Uint8Array> {
-    if (this.#sessions.size >= this.#mostSessions) {
+    if (this.#sessions.size >= this.#options.mostSessions) {
       throw new RefusedStep(
         'too-many-sessions',
-        `this client takes part in ${this.#mostSessions} rounds at a time`,
+        `this client takes part in ${this.#options.mostSessions} rounds at a time`,
       );
     }
-    const { state, task, clients, body } = startStep(request, this.#environment);
+    const { state, task, clients, body } = startStep(request, this.#options.environment);
     const reply = answer(request.step, request.session, body);
     const session: ClientSession = {
       name,
@@ -238,7 +159,7 @@ export class SummationClient implements Disposable {
       done =
         request.step === 'mask-vectors'
           ? await this.#mask(session, request.body)
-          : laterStep(request.step, state, request.body, this.#environment);
+          : laterStep(request.step, state, request.body, this.#options.environment);
     } catch (error) {
       await this.#forget(name, 'The client left the round.');
       throw error;
@@ -274,7 +195,7 @@ export class SummationClient implements Disposable {
     });
     try {
       const context = maskContext(task, contribution.context ?? task.context);
-      return maskStep(state, body, { vectors, context }, this.#environment);
+      return maskStep(state, body, { vectors, context }, this.#options.environment);
     } finally {
       erase();
     }
@@ -307,17 +228,17 @@ export class SummationClient implements Disposable {
     const saved = await store?.load(name);
     if (saved === undefined) return undefined;
     try {
-      const session = restoreSession(name, saved, this.#environment.config);
-      if (Date.now() - session.touched > this.#sessionTimeoutMs) {
+      const session = restoreSession(name, saved, this.#options.environment.config);
+      if (Date.now() - session.touched > this.#options.sessionTimeoutMs) {
         abandonClient(session.state);
         await store?.remove(name);
         return undefined;
       }
-      if (this.#sessions.size >= this.#mostSessions) {
+      if (this.#sessions.size >= this.#options.mostSessions) {
         abandonClient(session.state);
         throw new RefusedStep(
           'too-many-sessions',
-          `this client takes part in ${this.#mostSessions} rounds at a time`,
+          `this client takes part in ${this.#options.mostSessions} rounds at a time`,
         );
       }
       this.#sessions.set(name, session);
@@ -339,7 +260,7 @@ export class SummationClient implements Disposable {
     this.#finished.set(name, { last, touched: Date.now() });
     this.#watch();
     const [oldest] = this.#finished.keys();
-    if (this.#finished.size > this.#mostSessions && oldest !== undefined) {
+    if (this.#finished.size > this.#options.mostSessions && oldest !== undefined) {
       this.#finished.delete(oldest);
     }
   }
@@ -349,7 +270,7 @@ export class SummationClient implements Disposable {
     const all = [...this.#sessions.values(), ...this.#finished.values()];
     if (this.#timer !== undefined || all.length === 0 || this.#closed) return;
     const oldest = Math.min(...all.map(({ touched }) => touched));
-    const wait = Math.max(1, oldest + this.#sessionTimeoutMs - Date.now());
+    const wait = Math.max(1, oldest + this.#options.sessionTimeoutMs - Date.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#eraseAbandoned();
@@ -363,7 +284,7 @@ export class SummationClient implements Disposable {
   }
 
   #eraseAbandoned(): void {
-    const limit = Date.now() - this.#sessionTimeoutMs;
+    const limit = Date.now() - this.#options.sessionTimeoutMs;
     for (const [name, { touched }] of this.#finished) {
       if (touched <= limit) this.#finished.delete(name);
     }
@@ -387,42 +308,6 @@ export class SummationClient implements Disposable {
   }
 }
 
-function configOf(options: SummationClientOptions): SecAggClientConfig {
-  const { identity, roster, policy, ledger, store } = options;
-  const config: SecAggClientConfig = {
-    ...(identity !== undefined && { name: identity.client, signingKey: identity.secretKey }),
-    ...(roster !== undefined && { roster }),
-    ...(policy !== undefined && { policy }),
-    ...(ledger !== undefined && { ledger }),
-  };
-  const { models } = policyOf(config);
-  if (models.includes('active') && (identity === undefined || roster === undefined)) {
-    throw new ProtocolError(
-      'invalid-argument',
-      `a client in the active model needs ${identity === undefined ? 'an identity' : 'a roster'}: give it one, or a policy of other models`,
-    );
-  }
-  if (identity !== undefined && roster !== undefined) requireMember(roster, identity);
-  if (store !== undefined && ledger === undefined) {
-    throw new ProtocolError(
-      'invalid-argument',
-      'a client that keeps its sessions needs a ledger that lasts as long, or a step could be done twice',
-    );
-  }
-  return config;
-}
-
-function quantizationOf(options: QuantizationOptions = {}): Quantization {
-  try {
-    return quantization({ modulusRange: FLOWER_MODULUS_RANGE, ...options });
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    throw new ValueError('value.out_of_range', `quantization: ${withoutCode(error)}.`, {
-      cause: error,
-    });
-  }
-}
-
 function answer(step: SummationStep, session: Uint8Array, body: Uint8Array): Uint8Array {
   return replyCodec.encode({ kind: 'answer', step, session, body });
 }
@@ -435,13 +320,3 @@ function refusal(
 ): Uint8Array {
   return replyCodec.encode({ kind: 'refusal', step, session, code, message });
 }
-
-function requireNumber(option: string, given: number, least: number, most: number): void {
-  if (typeof given === 'number' && given >= least && given <= most) return;
-  throw new ValueError(
-    'value.out_of_range',
-    `${option} is from ${least} to ${most}; got ${given}.`,
-  );
-}
-
-const LONGEST_TIMEOUT_S = (2 ** 31 - 1) / 1_000;

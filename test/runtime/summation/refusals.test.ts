@@ -2,7 +2,14 @@
 
 import { inspect } from 'node:util';
 import { generateIdentities, type SummationClientOptions, summationClient } from 'fedloom';
-import { ProtocolError } from 'fedloom/protocols';
+import {
+  type Announcement,
+  announcementCodec,
+  concatBytes,
+  ProtocolError,
+  type SecAggAgreement,
+  sumVector,
+} from 'fedloom/protocols';
 import { expect, test } from 'vitest';
 import { hospitals, MEAN, NAMES, SUM } from './hospitals.ts';
 
@@ -81,6 +88,69 @@ test.each([
   });
   const { lost } = await workflow.startSum(peers, SUM).run();
   expect(lost).toMatchObject([{ client: 'east', code }]);
+});
+
+/** Where the task of a first request begins, and where its body does. */
+const TASK = 6 + 4 + 32 + 4;
+const bodyOf = (message: Uint8Array): number =>
+  TASK + new DataView(message.buffer, message.byteOffset).getUint32(TASK - 4);
+
+const LIES: readonly (readonly [
+  string,
+  (agreement: SecAggAgreement) => SecAggAgreement,
+  string,
+])[] = [
+  [
+    'another vector beside those of the task',
+    (agreement) => ({
+      ...agreement,
+      vectors: [...agreement.vectors, sumVector('more', 1, 1n, agreement.clients)],
+    }),
+    'invalid-parameters',
+  ],
+  [
+    'a longer vector than that of the task',
+    ({ vectors: [vector], ...agreement }) => ({
+      ...agreement,
+      vectors: [{ ...vector!, length: vector!.length + 1 }],
+    }),
+    'invalid-parameters',
+  ],
+  [
+    'another session than the envelope',
+    (agreement) => ({ ...agreement, session: new Uint8Array(32) }),
+    'wrong-session',
+  ],
+];
+
+test.each(LIES)('a server that announces %s is refused', async (_, lie, code) => {
+  const { workflow, peers } = hospitals({
+    line: ({ name, step, message, answer }) => {
+      if (name !== 'east' || step !== 'advertise') return answer();
+      const start = bodyOf(message);
+      const announcement = announcementCodec.decode(message.slice(start)) as Announcement;
+      const told = { ...announcement, agreement: lie(announcement.agreement) };
+      return answer(concatBytes(message.subarray(0, start), announcementCodec.encode(told)));
+    },
+  });
+  const { lost } = await workflow.startSum(peers, SUM).run();
+  expect(lost).toMatchObject([{ client: 'east', stage: 'setup', code }]);
+});
+
+test('a client that was told another task than the rest adds noise, which is left out', async () => {
+  const context = new Uint8Array(4);
+  const { workflow, peers } = hospitals({
+    line: ({ name, step, message, answer }) => {
+      if (name !== 'east' || step !== 'advertise') return answer();
+      const other = message.slice();
+      // Behind the frame, the kind and the length of the context.
+      other[TASK + 5 + 1 + 4]! ^= 1;
+      return answer(other);
+    },
+  });
+  const { lost, sums } = await workflow.startSum(peers, { ...SUM, context }).run();
+  expect(lost).toMatchObject([{ client: 'east', code: 'context-mismatch' }]);
+  expect([...sums.counts!]).toEqual([9n, 18n]);
 });
 
 test('values outside of the range are clipped, or refused by a client that wants so', async () => {

@@ -109,6 +109,23 @@ test.each(STAGES)('a signal ends the round in %s, and clients forget it', async 
   expect(clients.map(({ sessions }) => sessions)).toEqual([0, 0, 0, 0, 0]);
 });
 
+test('a round that is closed in the middle of a stage rejects it, and tells of it', async () => {
+  const { workflow, peers, clients } = hospitals({
+    line: ({ step, answer }) => (step === 'share-keys' ? new Promise(() => {}) : answer()),
+  });
+  const events: string[] = [];
+  workflow.on('shareKeys', ({ kind }) => events.push(kind));
+  const round = workflow.startSum(peers, SUM);
+  await round.setup();
+  const sharing = round.shareKeys();
+  round.close();
+  await expect(sharing).rejects.toMatchObject({ code: 'context.closed' });
+  expect(events).toEqual(['begin', 'abort']);
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(clients.map(({ sessions }) => sessions)).toEqual([0, 0, 0, 0, 0]);
+  await expect(round.run()).rejects.toThrow('it is over');
+});
+
 test('a signal that was aborted before lets no message out', async () => {
   let messages = 0;
   const { workflow, peers } = hospitals({
