@@ -59,7 +59,12 @@ export interface SecureSumStep {
   readonly clients: readonly string[];
   readonly lost: readonly LostClient[];
   /** Clients that broke the protocol in a way that can be proven, and how. */
-  readonly blamed: readonly { readonly client: string; readonly code: string }[];
+  readonly blamed: readonly {
+    readonly client: string;
+    readonly code: string;
+    /** The other of two, where it was between them. */
+    readonly with?: string;
+  }[];
   /** Bytes between the server and all clients, where the protocol counts them. */
   readonly traffic?: { readonly toClients: number; readonly toServer: number };
 }

@@ -39,7 +39,7 @@ export async function measure(
   await using unmasking = unmaskingThreads();
   await using context = new ExecutionContext(
     localExecutorFactory({
-      secureAggregation: secAggPlus({ unmasking, timeoutMs: 600_000 }),
+      secureAggregation: secAggPlus({ unmasking, timeoutMs: 3_600_000 }),
       threads: 'auto',
       wrapLeaf: (leaf, placement, index) =>
         placement === 'clients' && index < lost ? vanishing(leaf) : leaf,

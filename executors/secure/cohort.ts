@@ -89,6 +89,8 @@ export interface Survivors<T> {
   /** In the order of the parties; `undefined` where the party was lost. */
   readonly results: readonly (T | undefined)[];
   readonly lost: readonly Lost[];
+  /** The places of the lost among the parties, in the order of `lost`. */
+  readonly lostAt: readonly number[];
 }
 
 /**
@@ -109,10 +111,12 @@ export async function atSurvivors<P extends Reachable<P>, T>(
     options.request.signal.throwIfAborted();
   }
   const lost: Lost[] = [];
+  const lostAt: number[] = [];
   const results = outcomes.map((outcome, index) => {
     if (outcome.status === 'fulfilled') return outcome.value;
     (attempts[index] as Promise<T>).then(discard, () => {});
     const client = (parties[index] as P).name;
+    lostAt.push(index);
     lost.push({
       client,
       stage: options.stage,
@@ -121,7 +125,7 @@ export async function atSurvivors<P extends Reachable<P>, T>(
     });
     return undefined;
   });
-  return { results, lost };
+  return { results, lost, lostAt };
 }
 
 /** Whether a client was lost before it had a value for the sum. */

@@ -12,7 +12,11 @@ import {
 } from '../../protocols/roster/identity-roster.ts';
 
 export interface IdentityProvider {
-  /** The roster by which a client checks signatures; never from the server. */
+  /**
+   * The roster that this party holds, never from the server: everyone who may take part.
+   * @param clients who the server says takes part. Only a simulation, whose roster that is, looks at
+   *   it: from a server it would be the server's choice of who counts.
+   */
   roster(clients: readonly string[]): IdentityRoster;
   /** The Ed25519 seed of a client, where it is at hand: at that client, or in a simulation. */
   signer(client: string): SecretBytes | undefined;

@@ -121,7 +121,11 @@ export interface SecureSum {
   /** Who was lost on the way, if the protocol can go on without some. */
   readonly lost?: readonly Lost[];
   /** Who broke the protocol, where that can be told, and how. */
-  readonly blamed?: readonly { readonly client: string; readonly code: string }[];
+  readonly blamed?: readonly {
+    readonly client: string;
+    readonly code: string;
+    readonly with?: string;
+  }[];
   /** Bytes between the server and all clients. */
   readonly traffic?: { readonly toClients: number; readonly toServer: number };
 }

@@ -76,6 +76,11 @@ export function problemOfAgreement(agreement: SecAggAgreement): AgreementProblem
   if (graph === 'complete' && neighbours !== clients - 1) {
     return invalid(`in a complete graph of ${clients} everyone has ${clients - 1} neighbours`);
   }
+  if (neighbours + 1 > SHARES_LIMIT) {
+    return invalid(
+      `a secret has at most ${SHARES_LIMIT} shares, got ${neighbours + 1}; choose a sparse graph`,
+    );
+  }
   if (!isWhole(threshold, 1, neighbours + 1)) {
     return invalid(
       `a threshold is 1 to ${neighbours + 1} of ${neighbours + 1} shares, got ${threshold}`,
@@ -155,6 +160,8 @@ function isWhole(value: number, least: number, most: number): boolean {
   return Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
+/** As many as the arithmetic of sharing takes. */
+const SHARES_LIMIT = 2 ** 15;
 const MODELS = ['semi-honest', 'semi-malicious', 'active'] as const;
 const GRAPHS = ['complete', 'sparse'] as const;
 const DOMAIN = utf8('fedloom secagg agreement v1');

@@ -4,7 +4,11 @@
  * encoded answer. The identity, the roster and the policy are the client's own.
  */
 
-import { type IntegerDType, isIntegerDType } from '../../../computations/types/index.ts';
+import {
+  ExecutionError,
+  type IntegerDType,
+  isIntegerDType,
+} from '../../../computations/types/index.ts';
 import {
   abandonClient,
   advertisementCodec,
@@ -16,6 +20,7 @@ import {
   confirmSurvivors,
   dealtSharesCodec,
   type Fault,
+  type IntegerVector,
   type MaskedVector,
   type MessageCodec,
   maskClientVectors,
@@ -30,6 +35,7 @@ import {
   type SecAggClientState,
   type SecAggPolicy,
   type SessionLedger,
+  type SumVector,
   shareClientSecrets,
   sharedSecretsCodec,
   startSecAggClient,
@@ -45,7 +51,7 @@ import {
   operatorStruct,
 } from '../../leaf/operator.ts';
 import { bytesOf, defineOperator } from '../define-operator.ts';
-import { decoded, requireNoFault } from '../faults.ts';
+import { decoded, faultError, requireNoFault } from '../faults.ts';
 import { type IdentityProvider, simulatedIdentities } from '../identities.ts';
 import { inputVectors } from '../input-vectors.ts';
 import { bytesValue } from '../participant.ts';
@@ -113,8 +119,8 @@ export function secAggOperators(options: SecAggOperatorOptions): readonly Operat
       dealtSharesCodec,
       maskedVectorsCodec,
       ({ state, message, agreement, value }) => {
-        const terms = termsFor(value, agreement.vectors);
-        return maskClientVectors(state as never, message, { vectors: inputVectors(value, terms) });
+        const vectors = vectorsOf(value, termsFor(value, agreement.vectors));
+        return maskClientVectors(state as never, message, { vectors });
       },
       ',V',
     ),
@@ -201,20 +207,28 @@ function configOf(
 ): SecAggClientConfig {
   const known = { policy, ...(ledger !== undefined && { ledger }) };
   if (identities === undefined) return { ...known, name: `clients/${client}` };
-  const names = clientNames(agreement.cohort.size);
-  const name = names[agreement.cohort.places()[client] ?? -1];
-  const signingKey = name === undefined ? undefined : identities.signer(name);
-  return {
-    ...known,
-    roster: identities.roster(names),
-    name: name ?? 'nobody',
-    ...(signingKey === undefined ? {} : { signingKey }),
-  };
+  // A roster that is not made up for a simulation does not depend on these names.
+  const roster = identities.roster(clientNames(agreement.cohort.size));
+  const name = clientName(agreement.cohort.places()[client] ?? -1);
+  const signingKey = identities.signer(name);
+  if (signingKey === undefined) {
+    throw faultError({
+      kind: 'fault',
+      stage: 'advertise',
+      code: 'not-in-cohort',
+      message: `number ${client} of the cohort is "${name}", whose key this client does not have`,
+    });
+  }
+  return { ...known, roster, name, signingKey };
 }
 
 /** How the clients of a stack are called, in its order. */
 export function clientNames(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `clients/${i}`);
+  return Array.from({ length: count }, (_, i) => clientName(i));
+}
+
+function clientName(place: number): string {
+  return `clients/${place}`;
 }
 
 /** What the agreement says about the tensors of a value, each as a term of its own dtype. */
@@ -227,8 +241,40 @@ function termsFor(
     kind: vector.kind,
     dtype: dtypes[i] ?? 'int32',
     length: vector.length,
-    bound: vector.kind === 'sum' ? (vector.maximum as bigint) : vector.modulus,
+    bound: vector.kind === 'sum' ? oneBound(vector) : vector.modulus,
   }));
+}
+
+/** The bounds of a computation are one a tensor; others are not from one. */
+function oneBound({ id, maximum }: SumVector): bigint {
+  if (typeof maximum === 'bigint') return maximum;
+  throw faultError({
+    kind: 'fault',
+    stage: 'mask-vectors',
+    code: 'invalid-parameters',
+    message: `vector "${id}" has a bound for each element; this client takes one a tensor`,
+  });
+}
+
+/**
+ * The client's integers. That one is out of its bounds is told to the server, since the client leaves
+ * the round over it; which one, and on which side, is not: the bounds are the server's word.
+ */
+function vectorsOf(
+  value: OperatorValue | undefined,
+  terms: readonly SecureTerm[],
+): readonly IntegerVector[] {
+  try {
+    return inputVectors(value, terms);
+  } catch (error) {
+    if (!(error instanceof ExecutionError) || error.code !== 'execution.secure_sum_range') {
+      throw error;
+    }
+    throw new ExecutionError(
+      'execution.secure_sum_range',
+      'A value of this client is outside of what the sum takes. Clip or shift values at the client before the sum.',
+    );
+  }
 }
 
 function dtypesOf(value: OperatorValue): IntegerDType[] {

@@ -70,10 +70,12 @@ export interface SecAggRoundResult {
   readonly traffic: Traffic;
 }
 
-/** A client that dealt or gave a wrong share. */
+/** A client that dealt or gave a wrong share, or one of two of which one did. */
 export interface Blamed {
   readonly client: string;
   readonly code: SecAggReport['blamed'][number]['code'];
+  /** The other end of the share. */
+  readonly with: string;
 }
 
 /** Bytes between the server and all clients. */
@@ -101,6 +103,10 @@ export class SecAggRound {
    * @throws ProtocolError `invalid-argument`
    */
   constructor(peers: readonly SecAggPeer[], setup: SecAggServerSetup, options: SecAggRoundOptions) {
+    const { clients } = setup.agreement;
+    if (peers.length !== clients) {
+      throw new TypeError(`A round of ${clients} clients has as many peers; got ${peers.length}.`);
+    }
     this.#peers = peers;
     this.#options = options;
     this.#turn = startSecAggServer(setup);
@@ -149,9 +155,10 @@ export class SecAggRound {
       sums: finished.sums,
       clients: finished.report.clients.map((client) => this.#name(client)),
       lost: this.lost,
-      blamed: finished.report.blamed.map(({ client, code }) => ({
+      blamed: finished.report.blamed.map(({ client, code, with: other }) => ({
         client: this.#name(client),
         code,
+        with: this.#name(other),
       })),
       traffic: { toClients: this.#toClients, toServer: this.#toServer },
     };
@@ -180,18 +187,24 @@ export class SecAggRound {
         `The round is ${this.#over ? 'over' : `at '${turn?.stage}'`}; '${stage}' is not its next stage.`,
       );
     }
+    // Taken, so that a second call meanwhile finds no stage to begin.
+    this.#turn = undefined;
     const { timeoutMs, request } = this.#options;
     const asked = [...turn.messages.keys()].filter((client) => !this.#lost.has(client));
     const peers = asked.map((client) => this.#peers[client] as SecAggPeer);
     try {
-      const { lost } = await atSurvivors(peers, { stage, timeoutMs, request }, async (peer, i) => {
-        const client = asked[i] as number;
-        const message = encodeForClient(turn.messages.get(client) as ServerMessage);
-        this.#toClients += message.length;
-        this.#take(client, stage, await peer.answer(stage, message));
-      });
-      for (const loss of lost) {
-        const place = peers.findIndex(({ name }) => name === loss.client);
+      const { lost, lostAt } = await atSurvivors(
+        peers,
+        { stage, timeoutMs, request },
+        async (peer, i) => {
+          const client = asked[i] as number;
+          const message = encodeForClient(turn.messages.get(client) as ServerMessage);
+          this.#toClients += message.length;
+          this.#take(client, stage, await peer.answer(stage, message));
+        },
+      );
+      for (const [i, loss] of lost.entries()) {
+        const place = lostAt[i] as number;
         this.#lost.set(asked[place] as number, loss);
         peers[place]?.leave();
       }
@@ -260,11 +273,11 @@ export class SecAggRound {
 }
 
 function describe({ reason, cause }: Lost): string {
-  return reason === 'timeout'
-    ? 'no answer in time'
-    : cause instanceof Error
-      ? cause.message
-      : reason;
+  if (reason === 'timeout') return 'no answer in time';
+  if (!(cause instanceof Error)) return reason;
+  // The client wrote it, as long as it liked.
+  const { message } = cause;
+  return message.length > SAID_AT_MOST ? `${message.slice(0, SAID_AT_MOST)}…` : message;
 }
 
 function rngOf({ rng }: SecAggRoundOptions): { readonly rng?: Rng } {
@@ -298,3 +311,4 @@ const CODECS: { readonly [stage in SecAggServerStage]: MessageCodec<ClientMessag
 };
 
 const NAMED_AT_MOST = 5;
+const SAID_AT_MOST = 300;

@@ -7,6 +7,7 @@ import { sha256 } from '#crypto';
 import { structOf, ValueError } from '../../../computations/types/index.ts';
 import {
   Bitmap,
+  type IdentityRoster,
   type MaskedVector,
   type NeighbourGraph,
   ProtocolError,
@@ -212,9 +213,10 @@ class SecAggSession implements ProtocolSession {
   async sum(task: SecureSumTask): Promise<SecureSum> {
     const { clients } = this.#parties;
     const { timeoutMs, unmasking, model } = this.#options;
-    this.#parameters ??= parametersFor(clients.length, this.#graph, this.#options);
     const names = clients.map(({ name }) => name);
     const roster = this.#identities?.roster(names);
+    const members = roster?.members.length ?? clients.length;
+    this.#parameters ??= parametersFor(clients.length, members, this.#graph, this.#options);
     const agreement: SecAggAgreement = {
       session: task.session,
       round: 0,
@@ -222,7 +224,7 @@ class SecAggSession implements ProtocolSession {
       clients: clients.length,
       ...this.#parameters,
       rosterHash: roster?.hash ?? new Uint8Array(0),
-      cohort: roster === undefined ? new Bitmap(0) : Bitmap.of(clients.length, clients.keys()),
+      cohort: roster === undefined ? new Bitmap(0) : cohortIn(roster, names),
       vectors: task.terms.map(
         ({ kind, length, bound }, i): MaskedVector =>
           kind === 'sum'
@@ -267,9 +269,28 @@ class SecAggSession implements ProtocolSession {
   close(): void {}
 }
 
-/** Graph, neighbours and threshold for a cohort. */
+/**
+ * The places of the clients in the roster. A round numbers its clients in the order of the roster, and
+ * a stack in its own, so both have to be the same.
+ */
+function cohortIn({ members, positions }: IdentityRoster, names: readonly string[]): Bitmap {
+  const places = names.map((name) => positions.get(name) ?? -1);
+  if (places.every((place, i) => place > (places[i - 1] ?? -1))) {
+    return Bitmap.of(members.length, places);
+  }
+  const stranger = names.find((name) => !positions.has(name));
+  throw new ValueError(
+    'value.out_of_range',
+    stranger === undefined
+      ? 'The clients of the stack are not in the order of the roster.'
+      : `The roster of ${members.length} members has no "${stranger}".`,
+  );
+}
+
+/** Graph, neighbours and threshold for a cohort of a roster. */
 function parametersFor(
   clients: number,
+  roster: number,
   graph: Graph,
   { threshold, neighbours, ...options }: SessionOptions,
 ): Pick<SecAggAgreement, 'graph' | 'neighbours' | 'threshold' | 'inDegreeLimit'> {
@@ -281,6 +302,7 @@ function parametersFor(
   try {
     return secAggParameters({
       clients,
+      roster,
       graph: neighbours === undefined ? graph : neighbours >= clients - 1 ? 'complete' : 'sparse',
       model,
       ...(count !== undefined && { threshold: count }),

@@ -12,12 +12,14 @@ import {
 } from '#crypto';
 import type { Rng } from '../../crypto/interface.ts';
 import { fault, ProtocolError } from '../../errors.ts';
+import type { MaskedVector } from '../../masking/parameters.ts';
 import { randomFieldElement } from '../../shamir/index.ts';
 import { agreementHash, problemOfAgreement, type SecAggAgreement } from '../agreement.ts';
 import type { Advertisement, Announcement } from '../messages.ts';
 import { problemOfSecurity } from '../parameters/index.ts';
 import { advertisementStatement } from '../statements.ts';
 import {
+  type ExpectedVector,
   memoryLedger,
   policyOf,
   type SecAggClientConfig,
@@ -42,6 +44,7 @@ export type ParametersFaultCode =
   | 'insecure-parameters'
   | 'unknown-roster'
   | 'not-in-cohort'
+  | 'unexpected-vectors'
   | 'too-many-rounds';
 
 /**
@@ -55,9 +58,12 @@ export function startSecAggClient(
 ): SecAggClientContinued<Advertisement, AdvertisedState> | SecAggClientFault {
   const policy = policyOf(config);
   const ledger = config.ledger ?? memoryLedger();
+  // Before the session is noted as used, and before there are secrets.
+  if (agreement.model === 'active') required(config.signingKey, 'a signing key');
   const problem =
     problemOfAgreement(agreement) ??
     problemOfPlace(agreement, client, config) ??
+    problemOfVectors(agreement, config) ??
     problemForPolicy(agreement, policy, config);
   if (problem !== undefined) return fault('advertise', problem.code, problem.message);
 
@@ -143,6 +149,33 @@ function problemOfPlace(
     };
   }
   return undefined;
+}
+
+/** Whether what is summed is what this client is ready to sum, bound by bound. */
+function problemOfVectors(
+  { vectors }: SecAggAgreement,
+  { vectors: expected }: SecAggClientConfig,
+): Problem | undefined {
+  if (expected === undefined) return undefined;
+  const alike =
+    vectors.length === expected.length &&
+    vectors.every((vector, i) => isAsExpected(vector, expected[i] as ExpectedVector));
+  if (alike) return undefined;
+  return {
+    code: 'unexpected-vectors',
+    message: 'the round sums other vectors, or with other bounds, than this client is ready to',
+  };
+}
+
+function isAsExpected(vector: MaskedVector, expected: ExpectedVector): boolean {
+  if (vector.length !== expected.length) return false;
+  if (vector.kind === 'modular-sum') {
+    return expected.kind === 'modular-sum' && vector.modulus === expected.modulus;
+  }
+  if (expected.kind !== 'sum') return false;
+  const [given, wanted] = [vector.maximum, expected.maximum];
+  if (typeof given === 'bigint' || typeof wanted === 'bigint') return given === wanted;
+  return given.length === wanted.length && given.every((bound, i) => bound === wanted[i]);
 }
 
 /** Whether the round hides this client's value as well as it demands. */

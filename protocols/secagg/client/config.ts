@@ -5,6 +5,7 @@
 
 import type { SecretBytes } from '../../crypto/secret.ts';
 import { ProtocolError } from '../../errors.ts';
+import type { ModularVector, SumVector } from '../../masking/parameters.ts';
 import type { IdentityRoster } from '../../roster/identity-roster.ts';
 import type { ThreatModel } from '../parameters/index.ts';
 
@@ -15,9 +16,20 @@ export interface SecAggClientConfig {
   readonly signingKey?: SecretBytes;
   readonly roster?: IdentityRoster;
   readonly policy?: Partial<SecAggPolicy>;
+  /**
+   * What this client is ready to sum, in the order of the round: kind, length and bound must be these
+   * (of a sum the modulus may differ, of a modular sum it is the bound). Without it the bounds are the
+   * server's word, which learns from a refusal that a value was outside of them.
+   * @default whatever the server announces
+   */
+  readonly vectors?: readonly ExpectedVector[];
   /** @default one for each round, that ends with it: enough where no state is saved and no round counted */
   readonly ledger?: SessionLedger;
 }
+
+export type ExpectedVector =
+  | Pick<SumVector, 'kind' | 'length' | 'maximum'>
+  | Pick<ModularVector, 'kind' | 'length' | 'modulus'>;
 
 /** What a client asks of a round before it takes part. */
 export interface SecAggPolicy {

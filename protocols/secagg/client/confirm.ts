@@ -43,6 +43,13 @@ export function confirmSurvivors(
     eraseSecrets(content);
     return checked;
   }
+  let statements: readonly Uint8Array[];
+  try {
+    statements = statementsOf(step, message, checked);
+  } catch (error) {
+    eraseSecrets(content);
+    throw error;
+  }
   return {
     kind: 'continue',
     state: clientState({
@@ -59,7 +66,7 @@ export function confirmSurvivors(
     message: {
       kind: 'confirmation',
       ...headingOf(content),
-      statements: statementsOf(step, message, checked),
+      statements,
     },
   };
 }

@@ -33,6 +33,7 @@ import {
   type SecAggClientFaultCode,
   type SecAggClientState,
   type SharedState,
+  withSecrets,
 } from './state.ts';
 
 export interface SecAggClientInput {
@@ -57,7 +58,7 @@ export function maskClientVectors(
   const { content } = step;
   let masked: SecAggClientContinued<MaskedVectors, MaskedState> | SecAggClientFault | undefined;
   try {
-    masked = mask(step, message, input);
+    masked = withSecrets((own) => mask(step, message, input, own));
     return masked;
   } finally {
     content.maskSecret.erase();
@@ -70,6 +71,7 @@ function mask(
   step: ClientStep<SharedState>,
   { present, shares }: DealtShares,
   { vectors: inputs, context = new Uint8Array(0) }: SecAggClientInput,
+  own: (secret: SecretBytes) => SecretBytes,
 ): SecAggClientContinued<MaskedVectors, MaskedState> | SecAggClientFault {
   const { content, config, ledger } = step;
   const { agreement, agreed, client, transcript, partners } = content;
@@ -101,11 +103,15 @@ function mask(
   if (!Array.isArray(residues)) return residues;
 
   const held = dealers.map((dealer, i) => openShare(content, dealer, shares[i] as SealedShare));
+  for (const { maskShare, selfShare } of held) {
+    if (maskShare !== undefined) own(maskShare);
+    if (selfShare !== undefined) own(selfShare);
+  }
   const contextHash = sha256(context);
-  const secrets = there.map(({ client: peer, maskKey }) => ({
-    peer,
-    secret: agreedSecret(content.maskSecret, maskKey),
-  }));
+  const secrets = there.map(({ client: peer, maskKey }) => {
+    const secret = agreedSecret(content.maskSecret, maskKey);
+    return { peer, secret: secret === undefined ? undefined : own(secret) };
+  });
   const lowOrder = secrets.find(({ secret }) => secret === undefined);
   if (lowOrder !== undefined) {
     for (const { secret } of secrets) secret?.erase();
@@ -184,11 +190,19 @@ function checkInputs(
         error.code === 'not-an-integer' ||
         error.code === 'out-of-range')
     ) {
-      return fault('mask-vectors', error.code, error.message);
+      // Not which element it was, nor on which side of its bound: this travels to the server, which
+      // chose the bounds.
+      return fault('mask-vectors', error.code, REFUSED[error.code]);
     }
     throw error;
   }
 }
+
+const REFUSED = {
+  'invalid-length': "the lengths of this client's vectors are not those that are summed",
+  'not-an-integer': 'a value of this client is no integer',
+  'out-of-range': 'a value of this client is outside of what the sum takes',
+} as const;
 
 /**
  * Opens what a dealer sent. What is not from it, for this client, in this round, or not what it

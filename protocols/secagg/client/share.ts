@@ -38,6 +38,7 @@ import {
   type SecAggClientFaultCode,
   type SecAggClientState,
   type SharedState,
+  withSecrets,
 } from './state.ts';
 
 type Keyed = AdvertisedState | ChosenState;
@@ -57,7 +58,12 @@ export function shareClientSecrets(
     if (problem !== undefined) return problem;
     const transcript = transcriptHash(content.agreed, rootOf(content, message.entries));
     const partners = agreeWithPartners(content, message, transcript);
-    shared = Array.isArray(partners) ? share(step, transcript, partners, rng) : partners;
+    shared = Array.isArray(partners)
+      ? withSecrets((own) => {
+          for (const { keys } of partners) own(keys);
+          return share(step, transcript, partners, rng, own);
+        })
+      : partners;
     return shared;
   } finally {
     // The mask key goes on with the next state, if there is one.
@@ -71,14 +77,15 @@ function share(
   transcript: Uint8Array,
   partners: readonly Partner[],
   rng: Rng,
+  own: (secret: SecretBytes) => SecretBytes,
 ): SecAggClientContinued<SharedSecrets, SharedState> {
   const { agreement, agreed, client } = content;
-  const selfSeed = randomFieldElement(rng);
+  const selfSeed = own(randomFieldElement(rng));
   const holders = partners.filter(({ holder }) => holder);
   const points = [...holders.map(({ client: holder }) => holder + 1), client + 1];
   const { threshold } = agreement;
-  const maskShares = splitSecret(content.maskSecret, { threshold, points }, rng);
-  const selfShares = splitSecret(selfSeed, { threshold, points }, rng);
+  const maskShares = splitSecret(content.maskSecret, { threshold, points }, rng).map(own);
+  const selfShares = splitSecret(selfSeed, { threshold, points }, rng).map(own);
   const shares = holders.map((holder, i): SealedShare => {
     const maskShare = maskShares[i]!.reveal();
     const selfShare = selfShares[i]!.reveal();

@@ -217,6 +217,23 @@ export function eraseSecrets(content: object): void {
   }
 }
 
+/**
+ * Runs a step that makes secrets of its own, and erases those if it throws: a source of randomness or
+ * a platform can fail half-way.
+ */
+export function withSecrets<T>(step: (own: (secret: SecretBytes) => SecretBytes) => T): T {
+  const made: SecretBytes[] = [];
+  try {
+    return step((secret) => {
+      made.push(secret);
+      return secret;
+    });
+  } catch (error) {
+    for (const secret of made) secret.erase();
+    throw error;
+  }
+}
+
 /** Erases a state that will not be used: the client leaves the round. */
 export function abandonClient(state: SecAggClientState): void {
   if (!state.consumed) eraseSecrets(state.consume().content);

@@ -43,8 +43,9 @@
  * to get its acks and to give its self mask back; one that is lost after it masked needs t, and:
  *     Pr[fail] <= (n - D) Pr[Hypergeom(n - 1, n - D - 1, k) < t - 1]
  *                 + D Pr[Hypergeom(n - 1, n - D, k) < t] + Pr[somebody is chosen by too many].
- * The number of those who choose a client is Binomial(n - 1, k / (n - 1)). The limit on it bounds a
- * client's work and no secret hangs on it. Corrupt clients can make a round fail; that is no news.
+ * The number of those who choose a client is Binomial(n - 1, k / (n - 1)) where all choose at random;
+ * the C corrupt ones may all choose the same. The limit on it bounds a client's work and no secret
+ * hangs on it. Corrupt clients can make a round fail; that is no news.
  *
  * Each client's choice is independent of all that the server did before, so the union bounds hold
  * too where it shows different sets of keys to different clients (who then cannot talk to each
@@ -72,7 +73,7 @@ export function chosenGraph({ clients, candidates, corrupt, lost }: Adversity): 
     }
   }
 
-  const inDegreeLimit = (neighbours: number, lnLimit: number): number => {
+  const chosenAtRandomBy = (neighbours: number, lnLimit: number): number => {
     const most = clients - 1;
     const lnEach = lnLimit - Math.LN2 - Math.log(clients);
     return leastWhere(
@@ -119,13 +120,14 @@ export function chosenGraph({ clients, candidates, corrupt, lost }: Adversity): 
           : Math.log(lost) + lnAtMost({ ...draw, marked: left }, threshold - 1);
       const lnShort = lnSum(lnLeft, lnLost);
       if (lnShort > lnLimit) return Math.min(0, lnShort);
-      const limit = inDegreeLimit(neighbours, lnLimit);
+      const limit = chosenAtRandomBy(neighbours, lnLimit);
       const lnCrowded =
         Math.log(clients) + lnBinomialAtLeast(clients - 1, neighbours / (clients - 1), limit + 1);
       return lnSum(lnShort, lnCrowded);
     },
 
-    inDegreeLimit,
+    inDegreeLimit: (neighbours, lnLimit) =>
+      Math.min(clients - 1, chosenAtRandomBy(neighbours, lnLimit) + corrupt),
   };
 }
 

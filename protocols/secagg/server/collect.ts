@@ -245,7 +245,7 @@ function collectVectors(
   collection.contextHash = contextHash;
   collection.included.set(from, included);
   for (const place of complaints.places()) {
-    collection.complaints.push({ client: dealers[place]!, code: 'bad-dealt-share', with: from });
+    collection.complaints.push({ client: dealers[place]!, code: 'disputed-share', with: from });
   }
   return undefined;
 

@@ -132,7 +132,7 @@ function secretOf(
   const kind = alive ? 'self mask' : 'mask key';
   if (shares.length < threshold) {
     const complaints = collection.complaints.filter(
-      (complaint) => complaint.client === client && complaint.code === 'bad-dealt-share',
+      (complaint) => complaint.client === client && complaint.code === 'disputed-share',
     );
     return refuse(
       collection,
@@ -158,8 +158,17 @@ function secretOf(
       client,
     );
   }
-  for (const point of found.wrong) {
-    blamed.push({ client: point - 1, code: 'bad-revealed-share', with: client });
+  // With few shares to spare, several wrong ones can make right ones look wrong.
+  if (found.attributed) {
+    for (const point of found.wrong) {
+      const holder = point - 1;
+      blamed.push(
+        // What is given here is what the dealer committed to, or it would not have been taken.
+        setup.agreement.model === 'active' && holder !== client
+          ? { client, code: 'bad-dealt-share', with: holder }
+          : { client: holder, code: 'disputed-share', with: client },
+      );
+    }
   }
   return found.secret;
 }

@@ -148,7 +148,12 @@ export interface SecAggLoss {
 /** Who did what it must not. */
 export interface SecAggBlame {
   readonly client: number;
-  readonly code: 'bad-dealt-share' | 'bad-revealed-share';
+  /**
+   * `bad-dealt-share`: it committed to a share that is none of its secret. `bad-revealed-share`: it gave
+   * another share than the one it took without complaint. `disputed-share`: it or the other end, and
+   * nobody can tell which.
+   */
+  readonly code: 'bad-dealt-share' | 'bad-revealed-share' | 'disputed-share';
   /** The other end of the share. */
   readonly with: number;
 }

@@ -311,7 +311,10 @@ describe('D18 a wrong share that is well formed', () => {
     }));
     const end = expectKind(round.finish(), 'finish');
     expect(sumsIn(end)).toEqual(sumOf(round.cohort, round.cohort.configs.keys()));
-    expect(end.report.blamed).toMatchObject([{ client: 1, code: 'bad-revealed-share' }]);
+    const active = SHAPES[shape].model === 'active';
+    expect(end.report.blamed).toMatchObject([
+      { client: 1, code: active ? 'bad-revealed-share' : 'disputed-share' },
+    ]);
   });
 });
 

@@ -50,6 +50,7 @@ const CODES: { readonly [code in SecAggClientFaultCode]: true } = {
   'model-refused': true,
   'cohort-too-small': true,
   'insecure-parameters': true,
+  'unexpected-vectors': true,
   'unknown-roster': true,
   'not-in-cohort': true,
   'too-many-rounds': true,

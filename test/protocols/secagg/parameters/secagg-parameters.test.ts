@@ -384,7 +384,7 @@ describe('parameters explain themselves', () => {
     expect(String(secAggParameters({ clients: 1000, roster: 1200 }))).toBe(
       `secure aggregation of 1000 clients of 1200
   model        active: the server and the corrupt clients do whatever helps them
-  graph        sparse: each client chooses 82 others, and at most 140 choose it
+  graph        sparse: each client chooses 82 others, and at most 200 choose it
   threshold    56 of the 83 shares of a secret, one's own included
   withstands   the server and 60 corrupt clients, and 100 lost clients
   reveals      no sum of fewer than 510 honest clients

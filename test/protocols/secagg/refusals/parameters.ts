@@ -52,7 +52,7 @@ export const SENSE_REFUSALS: readonly ParameterRefusal[] = [
       vectors: [{ kind: 'modular-sum', id: 'a', length: 3, modulus: 2n ** 64n }],
     })),
   ),
-  ...[0, -1, 12, 2.5, Number.NaN].map((neighbours) =>
+  ...[0, -1, 9, 2.5, Number.NaN].map((neighbours) =>
     invalid(`one has neighbours, and not more than there are (${neighbours})`, 'ring', () => ({
       neighbours,
       threshold: 1,
@@ -83,7 +83,7 @@ export const SENSE_REFUSALS: readonly ParameterRefusal[] = [
   invalid('only the active model names a roster (cohort)', 'believed', () => ({
     cohort: new Bitmap(5),
   })),
-  ...[0, 13, Number.NaN].map((inDegreeLimit) =>
+  ...[0, 10, Number.NaN].map((inDegreeLimit) =>
     invalid(`some number of clients may choose one (${inDegreeLimit})`, 'chosen', () => ({
       inDegreeLimit,
     })),
@@ -132,6 +132,12 @@ export const SENSE_REFUSALS: readonly ParameterRefusal[] = [
 ];
 
 export const POLICY_REFUSALS: readonly ParameterRefusal[] = [
+  {
+    check: 'what is summed is what it is ready to sum, with its bounds',
+    shape: 'complete',
+    config: () => ({ vectors: [{ kind: 'sum', length: 3, maximum: 99n }] }),
+    code: 'unexpected-vectors',
+  },
   ...(['semi-honest', 'semi-malicious'] as const).map(
     (model): ParameterRefusal => ({
       check: `it takes part in this model (${model})`,
@@ -193,14 +199,14 @@ export const POLICY_REFUSALS: readonly ParameterRefusal[] = [
   {
     check: 'enough neighbours for the security it asks for',
     shape: 'chosen',
-    config: ({ policy }) => ({ policy: { ...policy, securityBits: 40, corruptRate: 0.2 } }),
+    config: ({ policy }) => ({ policy: { ...policy, securityBits: 40, corruptRate: 0.4 } }),
     change: () => ({ neighbours: 4, threshold: 4 }),
     code: 'insecure-parameters',
   },
   {
     check: 'a graph that leaves as many honest clients in a sum as it asks for',
     shape: 'chosen',
-    config: ({ policy }) => ({ policy: { ...policy, minimumClients: 12, securityBits: 40 } }),
+    config: ({ policy }) => ({ policy: { ...policy, minimumClients: 9, securityBits: 40 } }),
     code: 'insecure-parameters',
   },
 ];
