@@ -162,12 +162,12 @@ describe('everything that is agreed on is in the hash that binds the round', () 
     round: { round: 1 },
     model: { model: 'semi-honest' },
     graph: { graph: 'complete' },
-    clients: { clients: 13 },
-    neighbours: { neighbours: 7 },
+    clients: { clients: 10 },
+    neighbours: { neighbours: 6 },
     threshold: { threshold: 5 },
-    inDegreeLimit: { inDegreeLimit: 12 },
+    inDegreeLimit: { inDegreeLimit: 9 },
     rosterHash: { rosterHash: new Uint8Array(32) },
-    cohort: { cohort: cohortOf({ ...SHAPES.chosen, clients: 13 }).agreement.cohort },
+    cohort: { cohort: cohortOf({ ...SHAPES.chosen, clients: 10 }).agreement.cohort },
     vectors: { vectors: [...vectors, { ...vector, id: 'b' }] },
   } as const satisfies { readonly [field in keyof typeof agreement]: Partial<typeof agreement> };
 

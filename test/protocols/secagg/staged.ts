@@ -30,10 +30,10 @@ export const SHAPES = {
   complete: { clients: 5, model: 'active', graph: 'complete' },
   /** Bell et al. 2020 where clients choose their neighbours. */
   chosen: {
-    clients: 12,
+    clients: 9,
     model: 'active',
     graph: 'sparse',
-    neighbours: 6,
+    neighbours: 5,
     securityBits: 4,
     correctnessBits: 4,
     corruptRate: 0,
@@ -42,9 +42,10 @@ export const SHAPES = {
   believed: { clients: 5, model: 'semi-honest', graph: 'complete' },
   /** Bell et al. 2020 with a server that is believed. */
   ring: {
-    clients: 12,
+    clients: 9,
     model: 'semi-honest',
     graph: 'sparse',
+    neighbours: 4,
     securityBits: 4,
     correctnessBits: 4,
   },

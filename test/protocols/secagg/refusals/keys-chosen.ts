@@ -166,6 +166,7 @@ export const CHOSEN_KEY_REFUSALS: readonly ClientRefusal[] = [
   {
     check: 'nobody is there whom it did not choose and who did not choose it',
     shape,
+    options: { seed: 'somebody chose the victim only' },
     at: 'share-keys',
     told: instead('neighbourhood', (message, round) => {
       const { client, place } = chooserOnly(message, round);
@@ -180,13 +181,13 @@ export const CHOSEN_KEY_REFUSALS: readonly ClientRefusal[] = [
     shape,
     at: 'share-keys',
     before: (round) => {
-      // Client 11 is silent; later the server has it choose the victim all the same.
-      round.answerAll([11]);
+      // Client 8 is silent; later the server has it choose the victim all the same.
+      round.answerAll([8]);
       round.advance();
     },
     told: instead('neighbourhood', (message, round) => ({
       ...message,
-      entries: [...message.entries, { client: 11, ...signedKeys(round, 11) }],
+      entries: [...message.entries, { client: 8, ...signedKeys(round, 8) }],
       choosers: Bitmap.of(message.entries.length + 1, [
         ...message.choosers.places(),
         message.entries.length,

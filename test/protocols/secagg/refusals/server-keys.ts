@@ -139,12 +139,12 @@ export const CHOICE_REFUSALS: readonly ServerRefusal[] = [
     shape: 'chosen',
     at: 'choose-neighbours',
     before: (round) => {
-      round.answerAll([11]);
+      round.answerAll([8]);
       round.advance();
     },
     sent: inPlaceOf('neighbour-choice', (message) => ({
       ...message,
-      neighbours: [...message.neighbours.slice(0, -1), 11],
+      neighbours: [...message.neighbours.slice(0, -1), 8],
     })),
     code: 'unknown-neighbour',
   },
@@ -154,7 +154,7 @@ export const CHOICE_REFUSALS: readonly ServerRefusal[] = [
     at: 'choose-neighbours',
     sent: inPlaceOf('neighbour-choice', (message) => ({
       ...message,
-      neighbours: [...message.neighbours.slice(0, -1), 12],
+      neighbours: [...message.neighbours.slice(0, -1), 9],
     })),
     code: 'unknown-neighbour',
   },
