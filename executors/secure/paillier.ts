@@ -112,7 +112,7 @@ export interface PaillierOptions {
 /**
  * Secure sums by Paillier encryption, for `localExecutorFactory({ secureAggregation: paillier() })`.
  * Many values are packed in each ciphertext. The key is made at the first sum of an executor stack
- * (some three seconds for 3072 bits, with its proof) and kept by it.
+ * (some four seconds for 3072 bits, with its proof) and kept by it.
  *
  * A client that fails, is late or refuses its value is lost; the sum is of the others, as long as
  * there are `minimumClients` of them.
