@@ -162,6 +162,7 @@ export function paillierProtocol(options: PaillierOptions = {}): SecureAggregati
   return {
     name: 'paillier',
     timeoutMs,
+    survivesLosses: true,
     roles: [keyHolder, aggregator].filter((placement) => placement !== 'server'),
     operators: operatorsOf(policy, terms, options),
     open: (parties) => new PaillierSession(parties, policy, timeoutMs),

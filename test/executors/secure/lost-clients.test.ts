@@ -18,6 +18,7 @@ import {
   type LocalExecutorFactoryOptions,
   localExecutorFactory,
   masking,
+  paillier,
   perturbations,
   type SecureAggregation,
   secAgg,
@@ -53,12 +54,17 @@ const secureTrained = federatedComputation([atClients(INT)], (x) =>
 const weak = { securityBits: 4, correctnessBits: 4, corruptRate: 0, minimumClients: 1 } as const;
 const sparse = () => secAggPlus({ ...weak, neighbours: 6, threshold: 4 });
 
+/** A modulus that can be factored keeps the suite quick. */
+const quick = { modulusBits: 512, allowInsecureModulus: true } as const;
+
 const STACKS: readonly [string, () => SecureAggregation, LocalExecutorFactoryOptions][] = [
   ['secAgg', () => secAgg({ threshold: 5 }), {}],
   ['secAgg over a tree', () => secAgg({ threshold: 5 }), { maxFanout: 3 }],
   ['semi-honest secAgg', () => secAgg({ model: 'semi-honest', threshold: 5 }), {}],
   ['secAggPlus', sparse, {}],
   ['secAggPlus over a tree', sparse, { maxFanout: 3 }],
+  ['paillier', () => paillier(quick), {}],
+  ['paillier over a tree', () => paillier({ ...quick, keyHolder: 'key_holder' }), { maxFanout: 3 }],
 ];
 
 function contextOf(
