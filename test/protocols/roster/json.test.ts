@@ -117,18 +117,22 @@ test('of a damaged identity nothing is quoted', () => {
     whole.replace('"secretKey"', `"${secret}"`),
     whole.replace('"client"', `"${secret}": 1, "client"`),
     whole.replace('"north"', '""'),
-    `${secret}`,
+    secret,
+    // As `JSON.parse` says it: with what is around the place.
+    whole.replace(`"${secret}"`, `"x", x${secret}`),
+    whole.replace(`"${secret}"`, `${secret.replace(/^[0-9]*/, '')}`),
   ];
+  const piecesIn = (said: string): string[] =>
+    Array.from({ length: 58 }, (__, i) => secret.slice(i, i + 6)).filter((piece) =>
+      said.includes(piece),
+    );
   for (const given of damaged) {
     expect(codeOf(() => decodeIdentityJson(given))).toBe('malformed-identity');
     try {
       decodeIdentityJson(given);
     } catch (error) {
       const { message, cause, stack } = error as Error;
-      for (const said of [message, String(cause), stack]) {
-        expect(said).not.toContain(secret.slice(0, 12));
-        expect(said).not.toContain(toHex(other!.secretKey.reveal()).slice(0, 12));
-      }
+      for (const said of [message, String(cause), stack]) expect(piecesIn(said ?? '')).toEqual([]);
     }
   }
 });

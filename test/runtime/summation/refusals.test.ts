@@ -140,6 +140,8 @@ test.each(LIES)('a server that announces %s is refused', async (_, lie, code) =>
 test('a client that was told another task than the rest adds noise, which is left out', async () => {
   const context = new Uint8Array(4);
   const { workflow, peers } = hospitals({
+    // What it found itself is that of the rest: only the task is another.
+    client: (_, i) => ({ contribute: () => ({ tensors: { counts: [i, 2 * i] }, context }) }),
     line: ({ name, step, message, answer }) => {
       if (name !== 'east' || step !== 'advertise') return answer();
       const other = message.slice();
