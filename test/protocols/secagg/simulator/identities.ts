@@ -21,7 +21,11 @@ export interface Identities {
 }
 
 export function identitiesOf({ clients, roster }: Plan, chooser: Chooser): Identities {
-  const places = chooser.sample([...Array(roster).keys()], clients);
+  return identitiesAt(chooser.sample([...Array(roster).keys()], clients), roster);
+}
+
+/** @param places of the cohort in a roster of that size, ascending */
+export function identitiesAt(places: readonly number[], roster: number): Identities {
   return {
     roster: rosterOf(roster),
     places,

@@ -66,7 +66,11 @@ export class Liar {
     this.world = world;
     this.#network = network;
     this.chooser = world.chooser.fork('liar');
-    this.puppets = world.plan.corrupt.map((client) => new Puppet(client, world));
+    const { plan, identities, evidence, rng } = world;
+    this.puppets = plan.corrupt.map(
+      (client) => new Puppet(client, identities.signingKeys[client]!, rng),
+    );
+    for (const { keys } of this.puppets) for (const key of keys) evidence.ownKeys.add(toHex(key));
     network.attach('server', (from, bytes) => this.#receive(from, bytes));
   }
 

@@ -5,6 +5,7 @@ import {
   ed25519Sign,
   generateX25519KeyPair,
   hkdfSha256,
+  type Rng,
   type SealedShare,
   type SecretBytes,
   toHex,
@@ -19,7 +20,6 @@ import {
   pairKeys,
   shareCommitment,
 } from '../../../../protocols/secagg/statements.ts';
-import type { World } from './world.ts';
 
 export class Puppet {
   readonly client: number;
@@ -29,14 +29,21 @@ export class Puppet {
   readonly #advertised = new Map<string, NeighbourKeys>();
   readonly #channels = new Map<string, PairChannel>();
 
-  constructor(client: number, world: World) {
+  constructor(client: number, signingKey: SecretBytes, rng: Rng) {
     this.client = client;
-    this.signingKey = world.identities.signingKeys[client]!;
-    this.#channel = generateX25519KeyPair(world.rng);
-    this.#mask = generateX25519KeyPair(world.rng);
-    for (const { publicKey } of [this.#channel, this.#mask]) {
-      world.evidence.ownKeys.add(toHex(publicKey));
-    }
+    this.signingKey = signingKey;
+    this.#channel = generateX25519KeyPair(rng);
+    this.#mask = generateX25519KeyPair(rng);
+  }
+
+  /** Its public keys, which whoever pulls its strings has the secrets of. */
+  get keys(): readonly Uint8Array[] {
+    return [this.#channel.publicKey, this.#mask.publicKey];
+  }
+
+  /** What its pairwise masks with somebody come from. */
+  maskSecretWith(maskKey: Uint8Array): SecretBytes {
+    return x25519SharedSecret(this.#mask.secretKey, maskKey);
   }
 
   /** Its keys, signed for whatever agreement. */
