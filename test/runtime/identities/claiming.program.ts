@@ -4,7 +4,7 @@
  */
 
 import { writeSync } from 'node:fs';
-import { fileSessionLedger } from '../../../runtime/node.ts';
+import { fileSessionLedger } from '../../../runtime/identities/session-ledger.node.ts';
 
 const [path = '', first = '0', last = '0'] = process.argv.slice(2);
 const ledger = fileSessionLedger(path);

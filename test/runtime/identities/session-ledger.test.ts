@@ -52,7 +52,7 @@ test('killed at any moment, a process leaves no step that two do', async () => {
   const said: number[] = [];
   let killed = 0;
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    said.push(...(await claimUntilKilled(path, 40 + 25 * attempt)));
+    said.push(...(await claimUntilKilled(path, 20 + 15 * attempt)));
     killed += 1;
   }
   expect(killed).toBe(3);

@@ -13,6 +13,10 @@ test('bytes that are no request get a refusal', async () => {
       expect(isRefusal(await clients[0]!.handle(bytes))).toBe(true);
     }),
   );
+  // What is no bytes at all is no reason to reject either.
+  for (const given of [undefined, null, 'FL', [1, 2]]) {
+    expect(isRefusal(await clients[0]!.handle(given as never))).toBe(true);
+  }
   expect(clients[0]!.sessions).toBe(0);
 });
 
