@@ -17,7 +17,7 @@ import {
 } from '../../../protocols/index.ts';
 import { policyOf } from '../../../protocols/secagg/client/config.ts';
 import type { SummationStep } from '../messages.ts';
-import { FLOWER_MODULUS_RANGE, withoutCode } from '../task.ts';
+import { FLOWER_MODULUS_RANGE, type SummationTask, withoutCode } from '../task.ts';
 import type { Contribution, ContributionRequest } from './contribution.ts';
 import type { SessionStore } from './session-store.ts';
 import type { StepEnvironment } from './steps.ts';
@@ -32,6 +32,13 @@ export interface SummationClientOptions {
   readonly identity?: Identity;
   /** Whom the client trusts to be who, from elsewhere than the server. Needed in the active model. */
   readonly roster?: IdentityRoster;
+  /**
+   * Whether the client is ready to sum this: its tensors, their bounds, the context. Asked before
+   * anything else is done; what it does not accept is refused as `task-refused`.
+   * @default anything. The bounds of a sum are the server's word then, which learns from a refusal that
+   *   a value was outside of them.
+   */
+  readonly accept?: (task: SummationTask, clients: number) => boolean;
   /** What it asks of a round before it takes part. */
   readonly policy?: Partial<SecAggPolicy>;
   /**
@@ -70,7 +77,7 @@ export interface CheckedClientOptions extends SummationClientOptions {
 
 /** @throws as `summationClient` does. */
 export function checkedClientOptions(options: SummationClientOptions): CheckedClientOptions {
-  const { mostSessions = 16, sessionTimeout = 3_600, rng } = options;
+  const { mostSessions = 16, sessionTimeout = 3_600, accept, rng } = options;
   requireNumber('mostSessions', mostSessions, 1, 2 ** 20);
   requireNumber('sessionTimeout', sessionTimeout, 0.001, LONGEST_TIMEOUT_S);
   return {
@@ -81,6 +88,7 @@ export function checkedClientOptions(options: SummationClientOptions): CheckedCl
       config: configOf(options),
       quantization: quantizationOf(options.quantization),
       limits: { messageBytes: 2 ** 26, ...options.limits },
+      ...(accept !== undefined && { accept }),
       ...(rng !== undefined && { rng }),
     },
   };

@@ -44,6 +44,7 @@ export interface StepEnvironment {
   readonly config: SecAggClientConfig;
   readonly quantization: Quantization;
   readonly limits: DecodingLimits;
+  readonly accept?: (task: SummationTask, clients: number) => boolean;
   readonly rng?: Rng;
 }
 
@@ -63,7 +64,7 @@ export interface Started extends StepDone {
 /** @throws RefusedStep where the client does not take part. */
 export function startStep(
   request: { readonly session: Uint8Array; readonly task: Uint8Array; readonly body: Uint8Array },
-  { config, quantization, limits, rng }: StepEnvironment,
+  { config, quantization, limits, accept, rng }: StepEnvironment,
 ): Started {
   const announcement = requireStep<Announcement | Fault>(
     announcementCodec.decode(request.body, limits),
@@ -75,6 +76,9 @@ export function startStep(
   const task = requireStep<SummationTask | Fault>(taskCodec.decode(request.task, limits));
   const problem = problemOfTask(task, agreement.clients) ?? problemForClient(task, quantization);
   if (problem !== undefined) throw new RefusedStep(problem.code, problem.message);
+  if (accept?.(task, agreement.clients) === false) {
+    throw new RefusedStep('task-refused', 'this client is not ready to sum this');
+  }
   requireVectors(agreement.vectors, vectorsOf(task, agreement.clients));
   const step = requireStep(
     startSecAggClient(announcement, config, rng === undefined ? {} : { rng }),

@@ -47,6 +47,25 @@ test.each(REFUSED)('a client that asks for %s does not take part', async (_, own
   expect(clients[1]!.sessions).toBe(0);
 });
 
+test('a client that states what it is ready to sum refuses other bounds', async () => {
+  const { workflow, peers } = hospitals({
+    client: (name) =>
+      name === 'east'
+        ? {
+            accept: (task, clients) =>
+              task.kind === 'sum' && task.tensors[0]!.maximum === 1000n && clients === 5,
+          }
+        : {},
+  });
+  expect((await workflow.startSum(peers, SUM).run()).lost).toEqual([]);
+  const narrow = { tensors: { counts: { shape: 2, maximum: 999 } } };
+  for (const round of [workflow.startSum(peers, narrow), workflow.startMean(peers, MEAN)]) {
+    expect((await round.run()).lost).toMatchObject([
+      { client: 'east', stage: 'setup', code: 'task-refused' },
+    ]);
+  }
+});
+
 const GIVEN: readonly (readonly [string, unknown, string])[] = [
   ['nothing', undefined, 'wrong-contribution'],
   ['no tensors', { weight: 1 }, 'wrong-contribution'],
