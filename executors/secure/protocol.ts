@@ -12,7 +12,7 @@
 import type { IntegerDType, Type } from '../../computations/types/index.ts';
 import type { ExecutorValue, RequestOptions } from '../executor.ts';
 import type { Operator } from '../leaf/operator.ts';
-import type { Lost } from './cohort.ts';
+import type { Lost } from '../lost-client.ts';
 
 export interface SecureAggregationProtocol {
   /** Names it in messages, e.g. `masking`. */

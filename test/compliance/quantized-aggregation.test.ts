@@ -6,11 +6,14 @@ const quick = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 
 
 describeQuantizedAggregation('masking', () => masking({ minimumClients: 1 }));
 describeQuantizedAggregation('perturbations', () => perturbations({ minimumClients: 1 }));
-describeQuantizedAggregation('paillier, key at the server', () => paillier(quick), { runs: 3 });
+describeQuantizedAggregation('paillier, key at the server', () => paillier(quick), {
+  dropouts: true,
+  runs: 3,
+});
 describeQuantizedAggregation(
   'paillier, separate key holder',
   () => paillier({ ...quick, keyHolder: 'key_holder' }),
-  { runs: 3 },
+  { dropouts: true, runs: 3 },
 );
 describeQuantizedAggregation('secAgg', () => secAgg({ minimumClients: 1 }), {
   dropouts: true,

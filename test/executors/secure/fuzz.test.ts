@@ -46,7 +46,6 @@ const CODECS: { readonly [name: string]: KnownCodec } = {
   }),
   signedChannelKeyCodec: known(signedChannelKeyCodec, {
     kind: 'signed-channel-key',
-    party: 'aggregator/0',
     publicKey: bytes(32),
     signature: bytes(64),
   }),
