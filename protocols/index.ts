@@ -272,6 +272,7 @@ export { decodeIdentityJson, encodeIdentityJson } from './roster/identity-json.t
 export * from './roster/identity-roster.ts';
 export { decodeRosterJson, encodeRosterJson } from './roster/roster-json.ts';
 export * from './secagg/index.ts';
+export { memoryLedger, type SessionLedger } from './session-ledger.ts';
 export * from './shamir/index.ts';
 export { ByteReader } from './wire/byte-reader.ts';
 export { ByteWriter } from './wire/byte-writer.ts';

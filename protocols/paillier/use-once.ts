@@ -2,7 +2,7 @@
 
 import { toHex } from '../crypto/bytes.ts';
 import { fault } from '../errors.ts';
-import type { SessionLedger } from '../secagg/client/config.ts';
+import type { SessionLedger } from '../session-ledger.ts';
 import type { PaillierFault, PaillierStage } from './faults.ts';
 import type { SumHeader } from './messages.ts';
 

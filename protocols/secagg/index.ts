@@ -13,11 +13,9 @@ export {
 export { Bitmap } from './bitmap.ts';
 export { startSecAggClient } from './client/advertise.ts';
 export { chooseClientNeighbours } from './client/choose.ts';
-export {
-  memoryLedger,
-  type SecAggClientConfig,
-  type SecAggPolicy,
-  type SessionLedger,
+export type {
+  SecAggClientConfig,
+  SecAggPolicy,
 } from './client/config.ts';
 export { confirmSurvivors } from './client/confirm.ts';
 export { maskClientVectors, type SecAggClientInput } from './client/mask.ts';

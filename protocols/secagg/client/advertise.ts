@@ -13,6 +13,7 @@ import {
 import type { Rng } from '../../crypto/interface.ts';
 import { fault, ProtocolError } from '../../errors.ts';
 import type { MaskedVector } from '../../masking/parameters.ts';
+import { memoryLedger } from '../../session-ledger.ts';
 import { randomFieldElement } from '../../shamir/index.ts';
 import { agreementHash, problemOfAgreement, type SecAggAgreement } from '../agreement.ts';
 import type { Advertisement, Announcement } from '../messages.ts';
@@ -20,7 +21,6 @@ import { problemOfSecurity } from '../parameters/index.ts';
 import { advertisementStatement } from '../statements.ts';
 import {
   type ExpectedVector,
-  memoryLedger,
   policyOf,
   type SecAggClientConfig,
   type SecAggPolicy,

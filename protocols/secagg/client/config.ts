@@ -7,6 +7,7 @@ import type { SecretBytes } from '../../crypto/secret.ts';
 import { ProtocolError } from '../../errors.ts';
 import type { ModularVector, SumVector } from '../../masking/parameters.ts';
 import type { IdentityRoster } from '../../roster/identity-roster.ts';
+import type { SessionLedger } from '../../session-ledger.ts';
 import type { ThreatModel } from '../parameters/index.ts';
 
 export interface SecAggClientConfig {
@@ -60,29 +61,6 @@ export const DEFAULT_POLICY: SecAggPolicy = {
   corruptRate: 0.05,
   mostRounds: Number.POSITIVE_INFINITY,
 };
-
-/**
- * What a client did already, so that no step is done twice, after a restart neither.
- */
-export interface SessionLedger {
-  /**
-   * Notes a step; it must last (on disk, if the client's state does) before this returns.
-   * @returns false if the step was noted before.
-   */
-  claim(step: string): boolean;
-}
-
-/** Remembers steps as long as it lives. */
-export function memoryLedger(): SessionLedger {
-  const claimed = new Set<string>();
-  return {
-    claim(step) {
-      if (claimed.has(step)) return false;
-      claimed.add(step);
-      return true;
-    },
-  };
-}
 
 /** Uses up one of the rounds of a client, as long as there are any. */
 export function takeRound(ledger: SessionLedger, name: string, mostRounds: number): boolean {

@@ -8,12 +8,13 @@ import { equalBytes, sha256 } from '#crypto';
 import { utf8 } from '../../crypto/bytes.ts';
 import { SecretBytes } from '../../crypto/secret.ts';
 import { isFault, ProtocolError } from '../../errors.ts';
+import type { SessionLedger } from '../../session-ledger.ts';
 import { ByteReader, malformed } from '../../wire/byte-reader.ts';
 import { ByteWriter } from '../../wire/byte-writer.ts';
 import { decodePlain, encodePlain, type Plain } from '../../wire/plain-codec.ts';
 import { agreementHash } from '../agreement.ts';
 import { announcementCodec } from '../messages.ts';
-import type { SecAggClientConfig, SessionLedger } from './config.ts';
+import type { SecAggClientConfig } from './config.ts';
 import { type ClientContent, clientState, type SecAggClientState } from './state.ts';
 
 /**

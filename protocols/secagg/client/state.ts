@@ -7,10 +7,11 @@ import { toHex } from '../../crypto/bytes.ts';
 import type { SecretBytes } from '../../crypto/secret.ts';
 import { type Fault, fault } from '../../errors.ts';
 import { LinearState } from '../../linear-state.ts';
+import type { SessionLedger } from '../../session-ledger.ts';
 import type { SecAggAgreement } from '../agreement.ts';
 import type { Heading } from '../messages.ts';
 import type { ParametersFaultCode } from './advertise.ts';
-import type { SecAggClientConfig, SessionLedger } from './config.ts';
+import type { SecAggClientConfig } from './config.ts';
 
 export type SecAggClientStage =
   | 'advertise'
