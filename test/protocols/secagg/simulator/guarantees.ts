@@ -28,9 +28,11 @@ export function judge(evidence: Evidence, plan: Plan): Judgement {
   }
   let unlucky = false;
   for (const sum of sums) {
-    const promised = plan.graph === 'complete' ? completeLeast(plan) : 2;
-    const closed = plan.graph === 'complete' || isClosed(sum, evidence.dealings, plan);
-    const small = plan.graph === 'sparse' && sum.length < sparseLeast(plan);
+    const dealings = evidence.dealings.filter(({ client }) => sum.includes(client));
+    const hidden = leastOf(dealings, plan);
+    const promised = plan.graph === 'complete' ? hidden : 2;
+    const closed = plan.graph === 'complete' || isClosed(sum, dealings, plan);
+    const small = plan.graph === 'sparse' && sum.length < hidden;
     if (sum.length < promised || !closed || (small && plan.securityBits >= CERTAIN_BITS)) {
       evidence.breach('small-sum', `the sum of the honest clients [${sum.join()}] can be had`);
     }
@@ -44,14 +46,16 @@ export function judge(evidence: Evidence, plan: Plan): Judgement {
   return { sums, unlucky };
 }
 
-/** `t - C` honest clients, in both models, with those who are corrupt in fact. */
-function completeLeast({ threshold, corrupt }: Plan): number {
-  return Math.max(2, threshold - corrupt.length);
-}
-
-/** As in a complete graph, where no client can have more corrupt holders than there are corrupt. */
-function sparseLeast({ threshold, corrupt, minimumClients, model }: Plan): number {
-  return Math.max(model === 'active' ? minimumClients : 2, threshold - corrupt.length);
+/**
+ * `t - C` honest clients, with those who are corrupt in fact, and the threshold that they were told
+ * of, which need not be that of the plan. In a sparse graph of the active model the clients ask for
+ * `minimumClients`; in a complete one those are counted with the corrupt ones among them.
+ */
+function leastOf(dealings: readonly Dealing[], plan: Plan): number {
+  const { corrupt, minimumClients, model, graph } = plan;
+  const threshold = Math.min(...dealings.map((dealing) => dealing.threshold));
+  const asked = graph === 'sparse' && model === 'active' ? minimumClients : 2;
+  return Math.max(asked, threshold - corrupt.length);
 }
 
 /**
@@ -61,14 +65,14 @@ function sparseLeast({ threshold, corrupt, minimumClients, model }: Plan): numbe
 function isClosed(
   sum: readonly number[],
   dealings: readonly Dealing[],
-  { corrupt, threshold }: Plan,
+  { corrupt }: Plan,
 ): boolean {
   const within = new Set([...sum, ...corrupt]);
   return sum.every((client) =>
     dealings.some(
       (dealing) =>
         dealing.client === client &&
-        dealing.holders.filter((holder) => within.has(holder)).length >= threshold - 1,
+        dealing.holders.filter((holder) => within.has(holder)).length >= dealing.threshold - 1,
     ),
   );
 }

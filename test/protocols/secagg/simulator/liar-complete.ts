@@ -24,6 +24,8 @@ interface Story {
   readonly keys: (client: number) => readonly number[];
   readonly present: (client: number) => readonly number[];
   readonly alive: (client: number) => readonly number[];
+  /** Whether a client is shown keys of the liar's as another's. */
+  readonly posing?: (client: number, other: number) => boolean;
 }
 
 export function schemeForCompleteGraph(liar: Liar): Scheme {
@@ -33,7 +35,10 @@ export function schemeForCompleteGraph(liar: Liar): Scheme {
   return {
     name: story.name,
     stages: [
-      (victim) => neighbourhood(liar, victim, story.keys(victim.client)),
+      (victim) => {
+        const posing = (other: number): boolean => story.posing?.(victim.client, other) ?? false;
+        return neighbourhood(liar, victim, story.keys(victim.client), posing);
+      },
       (victim) => dealtShares(liar, victim, within(story.present(victim.client), victim.partners)),
       (victim) => survivorSet(victim, story.alive(victim.client)),
       (victim) => confirmations(liar, victim),
@@ -45,13 +50,14 @@ function neighbourhood(
   liar: Liar,
   victim: Victim,
   wanted: readonly number[],
+  posing: (other: number) => boolean,
 ): Neighbourhood | undefined {
   const { client, agreed, answers } = victim;
   if (answers.advertisement === undefined) return undefined;
   const entries = [...wanted]
     .filter((other) => other !== client)
     .sort((a, b) => a - b)
-    .map((other) => liar.keysOf(other, victim))
+    .map((other) => (posing(other) ? liar.impostorOf(other) : liar.keysOf(other, victim)))
     .filter((keys) => keys !== undefined);
   const leaves = [...entries, { ...answers.advertisement }]
     .sort((a, b) => a.client - b.client)
@@ -149,7 +155,9 @@ const STORIES: readonly ((liar: Liar) => Story)[] = [
     const target = chooser.pick(honest);
     const others = honest.filter((client) => client !== target);
     const least = Math.max(threshold, minimumClients);
-    const hidden = new Set(chooser.sample(others, Math.max(0, least - 1 - corrupt.length)));
+    const hidden = new Set(
+      chooser.sample(others, chooser.pick([0, 1]) * Math.max(0, least - 1 - corrupt.length)),
+    );
     const rest = others.filter((client) => !hidden.has(client));
     const everyone = [...honest, ...corrupt];
     const alive = [...rest, target, ...corrupt];
@@ -225,6 +233,33 @@ const STORIES: readonly ((liar: Liar) => Story)[] = [
       keys: worldOf,
       present: worldOf,
       alive: worldOf,
+    };
+  },
+
+  /** The liar poses as all others to some. */
+  function impostor({ chooser, victims, world }) {
+    const everyone = [...victims.keys(), ...world.plan.corrupt];
+    const fooled = new Set(chooser.some([...victims.keys()], 0.4));
+    return {
+      name: `pose to [${[...fooled].join()}]`,
+      keys: () => everyone,
+      present: () => everyone,
+      alive: () => everyone,
+      posing: (client, other) => fooled.has(client) && victims.has(other),
+    };
+  },
+
+  /** Everybody agrees on a set that is too small. */
+  function tooFew({ chooser, victims, world }) {
+    const everyone = [...victims.keys(), ...world.plan.corrupt];
+    const { threshold, minimumClients } = world.plan;
+    const few = chooser.sample(everyone, Math.max(threshold, minimumClients) - 1);
+    const shared = chooser.chance(0.5) ? few : everyone;
+    return {
+      name: `[${few.join()}]`,
+      keys: () => everyone,
+      present: () => shared,
+      alive: () => few,
     };
   },
 

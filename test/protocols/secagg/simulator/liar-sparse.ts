@@ -174,10 +174,11 @@ function includedBy(liar: Liar, dealer: number, victim: Victim): Uint8Array {
   return from?.answers['masked-vectors']?.included[place] ?? liar.chooser.bytes(TAG_LENGTH);
 }
 
-/** Every `ack` that there is for this client. */
+/** Every `ack` that there is for this client; and now and then something in place of the others. */
 function confirmations(liar: Liar, victim: Victim): Confirmations | undefined {
   if (victim.answers.confirmation === undefined) return undefined;
   const holders = presentHolders(victim);
+  const padding = liar.chooser.chance(0.2) ? liar.chooser.bytes(TAG_LENGTH) : undefined;
   const acks = holders.map((holder) => {
     const puppet = liar.puppetOf(holder);
     if (puppet !== undefined) {
@@ -185,8 +186,8 @@ function confirmations(liar: Liar, victim: Victim): Confirmations | undefined {
       return puppet.channelTo(keys, victim.transcript).tag('ack');
     }
     const from = liar.victims.get(holder);
-    if (from === undefined || toHex(from.transcript) !== toHex(victim.transcript)) return undefined;
-    return from.answers.confirmation?.statements[from.alive.indexOf(victim.client)];
+    if (from === undefined || toHex(from.transcript) !== toHex(victim.transcript)) return padding;
+    return from.answers.confirmation?.statements[from.alive.indexOf(victim.client)] ?? padding;
   });
   return {
     kind: 'confirmations',
@@ -258,6 +259,31 @@ const STORIES: readonly ((liar: Liar) => Story)[] = [
       chose: (_, __, inFact) => inFact,
       present: always,
       alive: (holder, dealer) => inside(dealer) || (!inside(holder) && outsideToo),
+    };
+  },
+
+  /**
+   * A client is shown as few of those who hold its shares as it takes, and those are said to be lost:
+   * the others, who have no mask with it, are to give its self mask away.
+   */
+  function leaveAlone({ chooser, victims, world }) {
+    const { corrupt, threshold } = world.plan;
+    const everyone = [...victims.keys(), ...corrupt];
+    const target = chooser.pick([...victims.keys()]);
+    let shown: ReadonlySet<number> | undefined;
+    const isShown = (partner: number): boolean => {
+      const holders = victims.get(target)!.holders;
+      const honest = holders.filter((holder) => victims.has(holder));
+      const bad = holders.length - honest.length;
+      shown ??= new Set(chooser.sample(honest, Math.max(0, threshold - 1 - bad)));
+      return shown.has(partner) || !victims.has(partner);
+    };
+    return {
+      name: `leave client ${target} alone`,
+      advertised: () => everyone,
+      chose: (_, __, inFact) => inFact,
+      present: (client, partner) => client !== target || isShown(partner),
+      alive: (_, dealer) => dealer === target || !isShown(dealer) || !victims.has(dealer),
     };
   },
 

@@ -6,6 +6,7 @@
 
 import {
   type ClientMessage,
+  generateX25519KeyPair,
   type NeighbourKeys,
   type SealedShare,
   type SecAggAgreement,
@@ -13,7 +14,7 @@ import {
   toHex,
 } from '../../../../protocols/index.ts';
 import { agreementHash } from '../../../../protocols/secagg/agreement.ts';
-import { SEALED_LENGTH } from '../../../../protocols/secagg/messages.ts';
+import { SEALED_LENGTH, SIGNATURE_LENGTH } from '../../../../protocols/secagg/messages.ts';
 import { TAG_LENGTH } from '../../../../protocols/secagg/statements.ts';
 import type { Chooser } from './chooser.ts';
 import type { Address, Network } from './network.ts';
@@ -58,6 +59,7 @@ export class Liar {
   readonly puppets: readonly Puppet[];
   readonly victims = new Map<number, Victim>();
   readonly #network: Network;
+  readonly #impostors = new Map<number, NeighbourKeys>();
   #stage = -1;
   #waiting = new Set<number>();
   #scheme: Scheme = { name: 'none', stages: [] };
@@ -78,12 +80,16 @@ export class Liar {
   start(createScheme: (liar: Liar) => Scheme): void {
     const { plan, rng } = this.world;
     const agreement = agreementFor(this.world, rng(32), 0);
-    const others = this.chooser.chance(0.1)
-      ? { ...agreement, inDegreeLimit: Math.max(1, agreement.inDegreeLimit - 1) }
-      : agreement;
+    const { inDegreeLimit, threshold } = agreement;
+    const others = this.chooser.weighted<SecAggAgreement>([
+      [8, agreement],
+      [1, { ...agreement, inDegreeLimit: Math.max(1, inDegreeLimit - 1) }],
+      [1, { ...agreement, threshold: this.chooser.between(1, threshold - 1) }],
+    ]);
+    const often = this.chooser.pick([0.2, 1]);
     for (let client = 0; client < plan.clients; client += 1) {
       if (plan.corrupt.includes(client)) continue;
-      const told = this.chooser.chance(0.2) ? others : agreement;
+      const told = this.chooser.chance(often) ? others : agreement;
       this.victims.set(client, newVictim(client, told));
     }
     this.#scheme = createScheme(this);
@@ -105,6 +111,22 @@ export class Liar {
     return keys === undefined || toHex(other!.agreed) !== toHex(victim.agreed)
       ? undefined
       : { client, channelKey: keys.channelKey, maskKey: keys.maskKey, signature: keys.signature };
+  }
+
+  /** Keys of the liar's own that it passes for those of another client, the same ones every time. */
+  impostorOf(client: number): NeighbourKeys {
+    let keys = this.#impostors.get(client);
+    if (keys === undefined) {
+      const { rng, evidence } = this.world;
+      const [channelKey, maskKey] = [0, 0].map(() => generateX25519KeyPair(rng).publicKey) as [
+        Uint8Array,
+        Uint8Array,
+      ];
+      for (const key of [channelKey, maskKey]) evidence.ownKeys.add(toHex(key));
+      keys = { client, channelKey, maskKey, signature: new Uint8Array(SIGNATURE_LENGTH) };
+      this.#impostors.set(client, keys);
+    }
+    return keys;
   }
 
   puppetOf(client: number): Puppet | undefined {
