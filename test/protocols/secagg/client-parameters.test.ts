@@ -2,14 +2,18 @@
 
 import {
   agreementHash,
+  type MaskedVector,
+  type ModularVector,
   memoryLedger,
   ProtocolError,
   type SecAggClientConfig,
   type SecAggPolicy,
   type SessionLedger,
+  type SumVector,
   startSecAggClient,
 } from 'fedloom/protocols';
 import { describe, expect, test, vi } from 'vitest';
+import type { ExpectedVector } from '../../../protocols/secagg/client/config.ts';
 import { expectKind } from '../support.ts';
 import { cohortOf } from './cohort.ts';
 import {
@@ -118,13 +122,85 @@ describe('a client that limits its rounds', () => {
   });
 });
 
+describe('a client that says what it is ready to sum', () => {
+  const one = (maximum: SumVector['maximum']): SumVector => ({
+    kind: 'sum',
+    id: 'a',
+    length: 2,
+    maximum,
+    modulus: 1024n,
+  });
+  const modular = (modulus: bigint): ModularVector => ({
+    kind: 'modular-sum',
+    id: 'a',
+    length: 2,
+    modulus,
+  });
+  const begin = (announced: readonly MaskedVector[], vectors: readonly ExpectedVector[]) => {
+    const { agreement, configs } = cohortOf({
+      ...SHAPES.complete,
+      agreement: { vectors: announced },
+    });
+    return startSecAggClient(
+      { kind: 'announcement', client: 0, agreement },
+      { ...configs[0]!, vectors },
+    );
+  };
+
+  test.each<[string, readonly MaskedVector[], readonly ExpectedVector[]]>([
+    ['one bound', [one(9n)], [one(9n)]],
+    ['a bound for each element', [one([9n, 8n])], [one([9n, 8n])]],
+    ['another modulus for the same bound', [{ ...one(9n), modulus: 4096n }], [one(9n)]],
+    ['residues', [modular(12n)], [modular(12n)]],
+    ['both', [one(9n), { ...modular(12n), id: 'b' }], [one(9n), modular(12n)]],
+  ])('takes part in just that: %s', (_what, announced, expected) => {
+    expectKind(begin(announced, expected), 'continue');
+  });
+
+  test.each<[string, readonly MaskedVector[], readonly ExpectedVector[]]>([
+    ['a vector less', [one(9n)], [one(9n), one(9n)]],
+    ['a vector more', [one(9n), { ...one(9n), id: 'b' }], [one(9n)]],
+    ['another length', [{ ...one(9n), length: 3 }], [one(9n)]],
+    ['another bound', [one(8n)], [one(9n)]],
+    ['another bound of an element', [one([9n, 7n])], [one([9n, 8n])]],
+    ['fewer bounds', [one([9n, 8n])], [one([9n])]],
+    ['one bound for each', [one(9n)], [one([9n, 9n])]],
+    ['bounds of each for one', [one([9n, 9n])], [one(9n)]],
+    ['residues for sums', [modular(10n)], [one(9n)]],
+    ['sums for residues', [one(9n)], [modular(1024n)]],
+    ['another modulus', [modular(12n)], [modular(13n)]],
+  ])('and in nothing else: %s', (_what, announced, expected) => {
+    expect(begin(announced, expected)).toMatchObject({
+      kind: 'fault',
+      stage: 'advertise',
+      code: 'unexpected-vectors',
+    });
+  });
+});
+
+test('a client needs no key and no roster where nobody signs', () => {
+  const { agreement, configs } = cohortOf(SHAPES.believed);
+  const { policy } = configs[0]!;
+  const announcement = { kind: 'announcement', client: 0, agreement } as const;
+  expectKind(startSecAggClient(announcement, { policy: policy! }), 'continue');
+});
+
 describe('a client of the active model cannot do without its own', () => {
   test.each(['roster', 'name', 'signingKey'] as const)('%s', (part) => {
     const { agreement, configs } = cohortOf(SHAPES.complete);
     const { [part]: _, ...config } = configs[0]!;
-    const start = () => startSecAggClient({ kind: 'announcement', client: 0, agreement }, config);
+    const [claim, rng] = [vi.fn(() => true), vi.fn(() => new Uint8Array(32))];
+    const start = () =>
+      startSecAggClient(
+        { kind: 'announcement', client: 0, agreement },
+        { ...config, ledger: { claim } },
+        { rng },
+      );
     expect(start).toThrow(ProtocolError);
     expect(start).toThrow(/invalid-argument/);
+    // It finds out before the session is used up, and before there are secrets to erase.
+    expect(claim).not.toHaveBeenCalled();
+    expect(rng).not.toHaveBeenCalled();
   });
 
   test.each<[string, Partial<SecAggPolicy>]>([
