@@ -44,6 +44,14 @@ export function startSecAggServer(setup: SecAggServerSetup): SecAggServerAdvance
   if (agreement.model === 'active' && roster === undefined) {
     throw invalidSetup('a round in the active model needs a roster');
   }
+  const { leastSurvivors = 0 } = setup;
+  if (
+    !Number.isInteger(leastSurvivors) ||
+    leastSurvivors < 0 ||
+    leastSurvivors > agreement.clients
+  ) {
+    throw invalidSetup(`${leastSurvivors} of ${agreement.clients} clients cannot survive`);
+  }
   const everyone = Array.from({ length: agreement.clients }, (_, client) => client);
   const collection: Collection = {
     setup,
@@ -103,11 +111,12 @@ export function advanceSecAggServer(
   for (const client of collection.expected) {
     if (!collection.answered.has(client)) collection.lost.push({ client, stage: collection.stage });
   }
-  if (collection.answered.size < agreement.threshold) {
+  const least = leastAfter(collection);
+  if (collection.answered.size < least) {
     return refuse(
       collection,
       'too-few-clients',
-      `${collection.answered.size} of ${agreement.clients} clients are left after '${collection.stage}', below the threshold of ${agreement.threshold}`,
+      `${collection.answered.size} of ${agreement.clients} clients are left after '${collection.stage}', below ${least === agreement.threshold ? 'the threshold of ' : ''}${least}`,
     );
   }
   const next = NEXT[collection.stage](collection, rng);
@@ -119,6 +128,13 @@ export function advanceSecAggServer(
     messages.set(client, next.message(client));
   }
   return { kind: 'advance', state: serverState(collection), stage: next.stage, messages };
+}
+
+/** Who is lost after its vectors are in the sums does not make the sum one of fewer. */
+function leastAfter({ setup, stage }: Collection): number {
+  const { agreement, leastSurvivors = 0 } = setup;
+  const counted = stage === 'confirm-survivors' ? 0 : leastSurvivors;
+  return Math.max(agreement.threshold, counted);
 }
 
 interface Next {

@@ -95,6 +95,12 @@ export interface SecAggServerSetup {
    * @default that of the first input
    */
   readonly contextHash?: Uint8Array;
+  /**
+   * Clients that must be in the sum, at least. In a ring that the server draws, what hides a client is
+   * promised for `leastSurvivors` of the parameters only: below, the ring can fall apart.
+   * @default the threshold
+   */
+  readonly leastSurvivors?: number;
 }
 
 /** Two clients make a mask together; one may hold a share of the other's secrets, or both do. */
