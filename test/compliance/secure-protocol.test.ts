@@ -6,21 +6,24 @@ const quick = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 
 
 describeSecureProtocol('masking', () => masking({ minimumClients: 1 }));
 describeSecureProtocol('perturbations', () => perturbations({ minimumClients: 1 }));
-describeSecureProtocol('paillier, key at the server', () => paillier(quick), { dropouts: true });
+describeSecureProtocol('paillier, key at the server', () => paillier(quick), {
+  dropouts: true,
+  runs: 4,
+});
 describeSecureProtocol(
   'paillier, separate key holder',
   () => paillier({ ...quick, keyHolder: 'key_holder' }),
-  { dropouts: true },
+  { dropouts: true, runs: 4 },
 );
 describeSecureProtocol(
   'paillier, key holder and server that keeps masks',
   () => paillier({ ...quick, keyHolder: 'key_holder', aggregator: 'server' }),
-  { dropouts: true },
+  { dropouts: true, runs: 4 },
 );
 describeSecureProtocol(
   'paillier, separate key holder that is told the sum',
   () => paillier({ ...quick, keyHolder: 'key_holder', verifyInputs: false }),
-  { dropouts: true },
+  { dropouts: true, runs: 4 },
 );
 describeSecureProtocol('masking on threads', () => masking({ minimumClients: 1 }), {
   threads: 2,
@@ -31,12 +34,15 @@ describeSecureProtocol(
   () => paillier({ ...quick, keyHolder: 'key_holder' }),
   { threads: 2, runs: 3, dropouts: true },
 );
-describeSecureProtocol('secAgg', () => secAgg({ minimumClients: 1 }), { dropouts: true });
-describeSecureProtocol('secAggPlus', () => secAggPlus({ minimumClients: 1 }), { dropouts: true });
+describeSecureProtocol('secAgg', () => secAgg({ minimumClients: 1 }), { dropouts: true, runs: 4 });
+describeSecureProtocol('secAggPlus', () => secAggPlus({ minimumClients: 1 }), {
+  dropouts: true,
+  runs: 4,
+});
 describeSecureProtocol(
   'secAgg, semi-honest',
   () => secAgg({ minimumClients: 1, model: 'semi-honest' }),
-  { dropouts: true },
+  { dropouts: true, runs: 4 },
 );
 describeSecureProtocol('secAgg on threads', () => secAgg({ minimumClients: 1 }), {
   threads: 2,
