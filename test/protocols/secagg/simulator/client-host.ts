@@ -198,7 +198,9 @@ export class ClientHost {
         minimumClients: plan.minimumClients,
         securityBits: plan.securityBits,
         corruptRate: rateOf(plan.corruptBound, plan.roster),
+        mostRounds: plan.mostRounds,
       },
+      ...(plan.seed % 2 === 0 && { vectors: plan.vectors }),
     };
   }
 

@@ -34,6 +34,7 @@ export type Rule =
   | 'no-such-share'
   | 'too-few-behind'
   | 'two-messages'
+  | 'too-many-rounds'
   | 'exposure'
   | 'small-sum'
   | 'two-sums'
@@ -70,6 +71,7 @@ export class Evidence {
   readonly #shares = new Map<string, Set<number>>();
   readonly #sent = new Map<string, Buffer>();
   readonly #served = new Set<string>();
+  readonly #rounds = new Map<number, number>();
   /** What no message may have in it. */
   readonly #secrets = new Map<number, Uint8Array[]>();
   /** What only the last message may have in it. */
@@ -125,6 +127,11 @@ export class Evidence {
 
   advertised({ client, channelSecret, maskSecret }: AdvertisedState): void {
     keep(this.#secrets, client, [channelSecret, maskSecret]);
+    const rounds = (this.#rounds.get(client) ?? 0) + 1;
+    this.#rounds.set(client, rounds);
+    if (rounds > this.#plan.mostRounds) {
+      this.breach('too-many-rounds', `client ${client} takes part in ${rounds} rounds`);
+    }
   }
 
   /** @param neighbourhood what it was told of its partners' keys */

@@ -52,10 +52,12 @@ export function judge(evidence: Evidence, plan: Plan): Judgement {
  * `minimumClients`; in a complete one those are counted with the corrupt ones among them.
  */
 function leastOf(dealings: readonly Dealing[], plan: Plan): number {
-  const { corrupt, minimumClients, model, graph } = plan;
+  const { corrupt, minimumClients, leastSurvivors, model, graph } = plan;
   const threshold = Math.min(...dealings.map((dealing) => dealing.threshold));
   const asked = graph === 'sparse' && model === 'active' ? minimumClients : 2;
-  return Math.max(asked, threshold - corrupt.length);
+  // A ring that has lost fewer than a client has neighbours is in one piece.
+  const ring = graph === 'sparse' && model === 'semi-honest' ? leastSurvivors : 0;
+  return Math.max(asked, Math.max(threshold, ring) - corrupt.length);
 }
 
 /**

@@ -62,6 +62,10 @@ export interface Plan {
   readonly corruptBound: number;
   readonly securityBits: number;
   readonly minimumClients: number;
+  /** In how many rounds a client takes part. */
+  readonly mostRounds: number;
+  /** Clients that the server asks to be in the sum. */
+  readonly leastSurvivors: number;
   /** Who works against the others; at most `corruptBound`. */
   readonly corrupt: readonly number[];
   /** Whether the corrupt send what they must not, or only look. */
@@ -109,6 +113,14 @@ export function planOf(seed: number, changes: PlanChanges = {}): Plan {
     ...security,
     roster: model === 'active' && chooser.chance(0.3) ? clients + chooser.between(1, 4) : clients,
     corrupt: chooser.sample([...Array(clients).keys()], count),
+    mostRounds: chooser.weighted([
+      [9, Number.POSITIVE_INFINITY],
+      [1, 1],
+    ]),
+    leastSurvivors:
+      model === 'semi-honest' && graph === 'sparse' && chooser.chance(0.5)
+        ? clients - Math.floor(clients / 10)
+        : security.threshold,
     misbehaving: chooser.chance(0.7),
     vectors: drawVectors(chooser, clients),
     server: changes.server ?? server,

@@ -66,9 +66,9 @@ export class ServerHost {
     this.#attempts += 1;
     const { identities, plan } = this.#world;
     const agreement = agreementFor(this.#world, session, round);
-    const setup =
-      plan.model === 'active' ? { agreement, roster: identities.roster } : { agreement };
-    this.#open(agreement, startSecAggServer(setup));
+    const { leastSurvivors } = plan;
+    const signed = plan.model === 'active' ? { roster: identities.roster } : {};
+    this.#open(agreement, startSecAggServer({ agreement, leastSurvivors, ...signed }));
   }
 
   #open(agreement: SecAggAgreement, { state, stage, messages }: SecAggServerAdvanced): void {

@@ -180,7 +180,9 @@ function judgeAccusations({ evidence, plan }: World, hosts: readonly ClientHost[
   }
 }
 
-function isCalm({ network, hosts, server, corrupt, serverCrash }: Plan): boolean {
+function isCalm(plan: Plan): boolean {
+  const { network, hosts, server, corrupt, serverCrash } = plan;
+  if (plan.rounds > plan.mostRounds) return false;
   const { loss, late, flip, forge, duplicate, delay } = network;
   const rough =
     loss + late + flip + forge + duplicate + hosts.crash + serverCrash > 0 || hosts.careless;
@@ -191,6 +193,7 @@ const NOBODYS_FAULT: readonly string[] = ['too-few-clients', 'too-few-shares'];
 const NAMED_ENDS: readonly string[] = [...NOBODYS_FAULT, 'wrong-secret', 'sum-out-of-range'];
 const WITHOUT_ACCUSATION: readonly string[] = [
   'session-used',
+  'too-many-rounds',
   'too-few-clients',
   'too-few-survivors',
   'too-few-confirmations',
