@@ -62,11 +62,11 @@ export function restoreSecAggClient(
   const announcement = announcementCodec.decode(reader.bytes(reader.remaining));
   if (isFault(announcement)) throw malformed(announcement.message);
   const { agreement } = announcement;
-  const kept = decodePlain(reader.bytes(reader.remaining)) as unknown as Omit<
-    ClientContent,
-    'agreement' | 'agreed'
-  >;
+  const encoded = reader.bytes(reader.remaining);
   reader.end();
+  const kept = decodePlain(encoded) as unknown as Omit<ClientContent, 'agreement' | 'agreed'>;
+  // A copy, with the secrets in it.
+  encoded.fill(0);
   const content = { ...kept, agreement, agreed: agreementHash(agreement) } as ClientContent;
   return clientState({ content, config, ledger });
 }
