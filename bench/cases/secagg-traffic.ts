@@ -19,6 +19,7 @@ const MEASURED_VALUES = 2 ** 10;
 const benchmark: Benchmark = {
   name: 'secagg-traffic',
   target: 'at 2^10 clients and 2^20 values of 16 bits, at most 1.64 times the plain data',
+  long: true,
   async run() {
     return [
       figure('semi-honest, 10 % lost', 'semi-honest', 0.1),
