@@ -50,9 +50,11 @@ export function maskOf({
   readonly seed: SecretBytes;
   readonly sign: 1 | -1;
 }): Mask {
-  const keystream = seedKeystream(seed);
-  seed.erase();
-  return { keystream, sign };
+  try {
+    return { keystream: seedKeystream(seed), sign };
+  } finally {
+    seed.erase();
+  }
 }
 
 const NOTHING = new Uint8Array(0);

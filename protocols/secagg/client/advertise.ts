@@ -33,6 +33,7 @@ import {
   type SecAggClientContinued,
   type SecAggClientFault,
   stepName,
+  withSecrets,
 } from './state.ts';
 
 /** Why a client does not take part. */
@@ -79,38 +80,42 @@ export function startSecAggClient(
       `this client takes part in ${policy.mostRounds} rounds, and did already`,
     );
   }
-  const channel = generateX25519KeyPair(rng);
-  const maskSecret = randomFieldElement(rng);
-  const maskKey = x25519PublicKey(maskSecret);
-  const signature =
-    agreement.model === 'active'
-      ? ed25519Sign(
-          required(config.signingKey, 'a signing key'),
-          advertisementStatement(agreed, client, channel.publicKey, maskKey),
-        )
-      : new Uint8Array(0);
-  return {
-    kind: 'continue',
-    state: clientState({
-      content: {
-        ...membership,
-        stage: 'advertised',
-        channelSecret: channel.secretKey,
-        channelKey: channel.publicKey,
-        maskSecret,
+  return withSecrets((own) => {
+    const channel = generateX25519KeyPair(rng);
+    const channelSecret = own(channel.secretKey);
+    const channelKey = channel.publicKey;
+    const maskSecret = own(randomFieldElement(rng));
+    const maskKey = x25519PublicKey(maskSecret);
+    const signature =
+      agreement.model === 'active'
+        ? ed25519Sign(
+            required(config.signingKey, 'a signing key'),
+            advertisementStatement(agreed, client, channelKey, maskKey),
+          )
+        : new Uint8Array(0);
+    return {
+      kind: 'continue',
+      state: clientState({
+        content: {
+          ...membership,
+          stage: 'advertised',
+          channelSecret,
+          channelKey,
+          maskSecret,
+          maskKey,
+        },
+        config,
+        ledger,
+      }),
+      message: {
+        kind: 'advertisement',
+        ...headingOf(membership),
+        channelKey,
         maskKey,
+        signature,
       },
-      config,
-      ledger,
-    }),
-    message: {
-      kind: 'advertisement',
-      ...headingOf(membership),
-      channelKey: channel.publicKey,
-      maskKey,
-      signature,
-    },
-  };
+    };
+  });
 }
 
 interface Problem {

@@ -15,9 +15,11 @@ import {
   type AdvertisedState,
   beginStep,
   type ChosenState,
+  type ClientStep,
   clientState,
   eraseSecrets,
   headingOf,
+  orErase,
   type SecAggClientContinued,
   type SecAggClientFault,
   type SecAggClientFaultCode,
@@ -31,8 +33,14 @@ export function chooseClientNeighbours(
   { rng = randomBytes }: { readonly rng?: Rng } = {},
 ): SecAggClientContinued<NeighbourChoice, ChosenState> | SecAggClientFault {
   const step = beginStep(state, 'choose-neighbours', ['advertised'], message);
-  if ('kind' in step) return step;
-  const { content, config, ledger } = step;
+  return 'kind' in step ? step : orErase(step.content, () => choose(step, message, rng));
+}
+
+function choose(
+  { content, config, ledger }: ClientStep<AdvertisedState>,
+  message: Commitment,
+  rng: Rng,
+): SecAggClientContinued<NeighbourChoice, ChosenState> | SecAggClientFault {
   const { agreement, client } = content;
   const refuse = (code: SecAggClientFaultCode, text: string): SecAggClientFault => {
     eraseSecrets(content);

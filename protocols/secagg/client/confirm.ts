@@ -17,6 +17,7 @@ import {
   eraseSecrets,
   headingOf,
   type MaskedState,
+  orErase,
   type SecAggClientContinued,
   type SecAggClientFault,
   type SecAggClientState,
@@ -29,7 +30,13 @@ export function confirmSurvivors(
   message: SurvivorSet,
 ): SecAggClientContinued<Confirmation, ConfirmedState> | SecAggClientFault {
   const step = beginStep(state, 'confirm-survivors', ['masked'], message);
-  if ('kind' in step) return step;
+  return 'kind' in step ? step : orErase(step.content, () => confirm(step, message));
+}
+
+function confirm(
+  step: ClientStep<MaskedState>,
+  message: SurvivorSet,
+): SecAggClientContinued<Confirmation, ConfirmedState> | SecAggClientFault {
   const { content, config, ledger } = step;
   const checked =
     content.agreement.model === 'active'
@@ -42,13 +49,6 @@ export function confirmSurvivors(
   if (checked.kind === 'fault') {
     eraseSecrets(content);
     return checked;
-  }
-  let statements: readonly Uint8Array[];
-  try {
-    statements = statementsOf(step, message, checked);
-  } catch (error) {
-    eraseSecrets(content);
-    throw error;
   }
   return {
     kind: 'continue',
@@ -66,7 +66,7 @@ export function confirmSurvivors(
     message: {
       kind: 'confirmation',
       ...headingOf(content),
-      statements,
+      statements: statementsOf(step, message, checked),
     },
   };
 }

@@ -102,11 +102,9 @@ function mask(
   const residues = checkInputs(agreement.vectors, inputs);
   if (!Array.isArray(residues)) return residues;
 
-  const held = dealers.map((dealer, i) => openShare(content, dealer, shares[i] as SealedShare));
-  for (const { maskShare, selfShare } of held) {
-    if (maskShare !== undefined) own(maskShare);
-    if (selfShare !== undefined) own(selfShare);
-  }
+  const held = dealers.map((dealer, i) =>
+    openShare(content, dealer, shares[i] as SealedShare, own),
+  );
   const contextHash = sha256(context);
   const secrets = there.map(({ client: peer, maskKey }) => {
     const secret = agreedSecret(content.maskSecret, maskKey);
@@ -212,6 +210,7 @@ function openShare(
   { agreement, client, transcript }: SharedState,
   { client: dealer, keys }: Partner,
   { sealed, commitments }: SealedShare,
+  own: (secret: SecretBytes) => SecretBytes,
 ): HeldShares {
   const none: HeldShares = { client: dealer, keys, maskShare: undefined, selfShare: undefined };
   const plaintext = pairChannel(keys, client, dealer).open(sealed);
@@ -219,8 +218,8 @@ function openShare(
   const reader = new ByteReader(plaintext);
   const from = reader.uint16();
   const to = reader.uint16();
-  const maskShare = new SecretBytes(reader.raw(32));
-  const selfShare = new SecretBytes(reader.raw(32));
+  const maskShare = own(new SecretBytes(reader.raw(32)));
+  const selfShare = own(new SecretBytes(reader.raw(32)));
   plaintext.fill(0);
   const committed = (kind: 'mask-key' | 'self-mask', share: SecretBytes, start: number): boolean =>
     equalBytes(

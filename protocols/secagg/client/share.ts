@@ -57,13 +57,10 @@ export function shareClientSecrets(
     const problem = problemOfNeighbourhood(step, message);
     if (problem !== undefined) return problem;
     const transcript = transcriptHash(content.agreed, rootOf(content, message.entries));
-    const partners = agreeWithPartners(content, message, transcript);
-    shared = Array.isArray(partners)
-      ? withSecrets((own) => {
-          for (const { keys } of partners) own(keys);
-          return share(step, transcript, partners, rng, own);
-        })
-      : partners;
+    shared = withSecrets((own) => {
+      const partners = agreeWithPartners(content, message, transcript, own);
+      return Array.isArray(partners) ? share(step, transcript, partners, rng, own) : partners;
+    });
     return shared;
   } finally {
     // The mask key goes on with the next state, if there is one.
@@ -297,6 +294,7 @@ function agreeWithPartners(
   content: Keyed,
   { entries, choosers }: Neighbourhood,
   transcript: Uint8Array,
+  own: (secret: SecretBytes) => SecretBytes,
 ): Partner[] | SecAggClientFault {
   const chosen = content.stage === 'chosen' ? new Set(content.chosen) : undefined;
   const partners: Partner[] = [];
@@ -311,10 +309,11 @@ function agreeWithPartners(
         `client ${other}`,
       );
     }
+    own(shared);
     partners.push({
       client: other,
       maskKey,
-      keys: pairKeys(shared, transcript, content.client, other),
+      keys: own(pairKeys(shared, transcript, content.client, other)),
       holder: chosen === undefined || chosen.has(other),
       dealer: chosen === undefined || choosers.has(i),
     });

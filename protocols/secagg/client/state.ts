@@ -235,6 +235,16 @@ export function withSecrets<T>(step: (own: (secret: SecretBytes) => SecretBytes)
   }
 }
 
+/** Makes a step; one that fails keeps nothing of the state that it took. */
+export function orErase<T>(content: ClientContent, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    eraseSecrets(content);
+    throw error;
+  }
+}
+
 /** Erases a state that will not be used: the client leaves the round. */
 export function abandonClient(state: SecAggClientState): void {
   if (!state.consumed) eraseSecrets(state.consume().content);

@@ -10,7 +10,7 @@ import {
   type SecretBytes,
 } from 'fedloom/protocols';
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type ClientRefusal, expectRefusal } from './refusals/client-refusal.ts';
+import { type ClientRefusal, expectRefusal, VICTIM } from './refusals/client-refusal.ts';
 import { CHOSEN_KEY_REFUSALS, COMMITMENT_REFUSALS } from './refusals/keys-chosen.ts';
 import { COMPLETE_KEY_REFUSALS, RING_KEY_REFUSALS } from './refusals/keys-complete.ts';
 import { INPUT_REFUSALS, MASKING_REFUSALS } from './refusals/masking.ts';
@@ -44,23 +44,39 @@ vi.mock('../../../protocols/crypto/secret.ts', async (original) => {
   };
 });
 
+/** Which call of a primitive from now on fails. */
+const failure = vi.hoisted(() => ({ in: Number.POSITIVE_INFINITY }));
+
 vi.mock('../../../protocols/crypto/platform.node.ts', async (original) => {
   const actual = await original<typeof import('../../../protocols/crypto/platform.node.ts')>();
+  const failing =
+    <A extends readonly unknown[], R>(primitive: (...args: A) => R) =>
+    (...args: A): R => {
+      failure.in -= 1;
+      if (failure.in < 0) throw new Error('this primitive failed');
+      return primitive(...args);
+    };
   return {
     ...actual,
-    sha256(data: Uint8Array): Uint8Array {
+    ed25519Sign: failing(actual.ed25519Sign),
+    ed25519Verify: failing(actual.ed25519Verify),
+    hkdfSha256: failing(actual.hkdfSha256),
+    hmacSha256: failing(actual.hmacSha256),
+    x25519PublicKey: failing(actual.x25519PublicKey),
+    x25519SharedSecret: failing(actual.x25519SharedSecret),
+    sha256: failing((data: Uint8Array): Uint8Array => {
       worked.push(data);
       return actual.sha256(data);
-    },
-    aesGcmSeal(...args: Parameters<typeof actual.aesGcmSeal>): Uint8Array {
+    }),
+    aesGcmSeal: failing((...args: Parameters<typeof actual.aesGcmSeal>): Uint8Array => {
       worked.push(args[3]);
       return actual.aesGcmSeal(...args);
-    },
-    aesGcmOpen(...args: Parameters<typeof actual.aesGcmOpen>): Uint8Array | undefined {
+    }),
+    aesGcmOpen: failing((...args: Parameters<typeof actual.aesGcmOpen>) => {
       const plaintext = actual.aesGcmOpen(...args);
       if (plaintext !== undefined) worked.push(plaintext);
       return plaintext;
-    },
+    }),
   };
 });
 
@@ -175,6 +191,41 @@ describe('a client that refuses leaves nothing, whatever it had made already', (
       },
     });
     expect(made.filter(({ erased }) => !erased)).toEqual([]);
+  });
+});
+
+describe('a primitive that fails in the middle of a step leaves nothing, whichever it is', () => {
+  const steps = [
+    ['complete', 'advertise'],
+    ...STAGES_OF.complete.map((at) => ['complete', at] as const),
+    ['chosen', 'confirm-survivors'],
+    ['chosen', 'unmask'],
+  ] as const;
+
+  test.each(steps)('%s, %s', (shape, at) => {
+    let failures = 0;
+    for (;;) {
+      const round = begin(shape).to(at);
+      const kept = secretsIn(round.states.get(VICTIM)?.peek().content);
+      made.length = 0;
+      failure.in = failures;
+      let failed = false;
+      try {
+        round.step(VICTIM);
+      } catch (error) {
+        expect(error).toMatchObject({ message: 'this primitive failed' });
+        failed = true;
+      } finally {
+        failure.in = Number.POSITIVE_INFINITY;
+      }
+      if (!failed) break;
+      failures += 1;
+      expect(
+        [...kept, ...made].filter(({ erased }) => !erased),
+        `after ${failures}`,
+      ).toEqual([]);
+    }
+    expect(failures).toBeGreaterThan(0);
   });
 });
 
