@@ -15,14 +15,14 @@ import {
 import { describe, expect, test, vi } from 'vitest';
 import type { ExpectedVector } from '../../../protocols/secagg/client/config.ts';
 import { expectKind } from '../support.ts';
-import { cohortOf } from './cohort.ts';
+import { cohortOf, sumOf, sumsIn } from './cohort.ts';
 import {
   type ParameterRefusal,
   PLACE_REFUSALS,
   POLICY_REFUSALS,
   SENSE_REFUSALS,
 } from './refusals/parameters.ts';
-import { SHAPES, type Shape } from './staged.ts';
+import { SHAPES, type Shape, StagedRound } from './staged.ts';
 
 const LISTS: readonly (readonly [string, readonly ParameterRefusal[]])[] = [
   ['an announcement that makes no sense: a client checks that', SENSE_REFUSALS],
@@ -166,8 +166,10 @@ describe('a client that says what it is ready to sum', () => {
     ['fewer bounds', [one([9n, 8n])], [one([9n])]],
     ['one bound for each', [one(9n)], [one([9n, 9n])]],
     ['bounds of each for one', [one([9n, 9n])], [one(9n)]],
-    ['residues for sums', [modular(10n)], [one(9n)]],
+    ['residues for sums', [modular(1024n)], [one(9n)]],
     ['sums for residues', [one(9n)], [modular(1024n)]],
+    ['bounds of each for residues', [one([9n, 9n])], [modular(1024n)]],
+    ['more bounds', [one([9n, 8n])], [one([9n, 8n, 7n])]],
     ['another modulus', [modular(12n)], [modular(13n)]],
   ])('and in nothing else: %s', (_what, announced, expected) => {
     expect(begin(announced, expected)).toMatchObject({
@@ -176,6 +178,20 @@ describe('a client that says what it is ready to sum', () => {
       code: 'unexpected-vectors',
     });
   });
+});
+
+test('a client that asks for nothing to be hidden takes part alone', () => {
+  const { agreement, configs, ...cohort } = cohortOf(SHAPES.believed);
+  const alone = { ...agreement, clients: 1, neighbours: 0, threshold: 1 };
+  const asking = (minimumClients: number) => [
+    { ...configs[0]!, policy: { ...configs[0]!.policy, minimumClients } },
+  ];
+  const round = new StagedRound({ ...cohort, agreement: alone, configs: asking(1) });
+  const end = expectKind(round.finish(), 'finish');
+  expect(sumsIn(end)).toEqual(sumOf(round.cohort, [0]));
+  expect(
+    new StagedRound({ ...cohort, agreement: alone, configs: asking(2) }).step(0),
+  ).toMatchObject({ kind: 'fault', code: 'cohort-too-small' });
 });
 
 test('a client needs no key and no roster where nobody signs', () => {

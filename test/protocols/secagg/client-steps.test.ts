@@ -5,6 +5,7 @@
 
 import {
   abandonClient,
+  Bitmap,
   maskClientVectors,
   memoryLedger,
   ProtocolError,
@@ -14,7 +15,7 @@ import {
 } from 'fedloom/protocols';
 import { describe, expect, test } from 'vitest';
 import { expectKind } from '../support.ts';
-import { clientStep, cohortOf } from './cohort.ts';
+import { clientStep, cohortOf, sumOf, sumsIn } from './cohort.ts';
 import { VICTIM } from './refusals/client-refusal.ts';
 import { configure, STAGES_OF } from './refusals/steps.ts';
 import { secretsIn } from './secrets.ts';
@@ -134,6 +135,72 @@ test('a ledger remembers what it was told', () => {
     true,
   ]);
   expect(memoryLedger().claim('a')).toBe(true);
+});
+
+describe('a client goes on', () => {
+  const exactly = (round: StagedRound, lost: readonly number[]) => {
+    const end = expectKind(round.finish(lost), 'finish');
+    const everyone = [...round.cohort.configs.keys()];
+    const left = everyone.filter((client) => !lost.includes(client));
+    expect(end.report.clients).toEqual(left);
+    expect(sumsIn(end)).toEqual(sumOf(round.cohort, left));
+    expect([...round.clientFaults]).toEqual([]);
+  };
+
+  test.each([[5], [5, 6], [4, 5, 6], [4, 5, 6, 7, 8]])(
+    'with whom there is to choose, down to the threshold (%#)',
+    (...lost) => {
+      exactly(StagedRound.of('chosen'), lost);
+    },
+  );
+
+  test('where its minimum is above the number of its neighbours, in a graph that mixes all', () => {
+    const larger = { clients: 16, neighbours: 4, securityBits: 8, minimumClients: 6 };
+    exactly(StagedRound.of('chosen', larger), []);
+    exactly(StagedRound.of('ring', { minimumClients: 7 }), []);
+  });
+
+  test('where as many chose it as may, and not one more', () => {
+    const count = StagedRound.of('chosen')
+      .to('share-keys')
+      .message(VICTIM, 'neighbourhood').choosers;
+    for (const [inDegreeLimit, kind] of [
+      [count.count(), 'continue'],
+      [count.count() - 1, 'fault'],
+    ] as const) {
+      // The limit is agreed on, so it is part of what is drawn; the seed makes the same choices.
+      const round = StagedRound.of('chosen', { agreement: { inDegreeLimit } }).to('share-keys');
+      const { choosers } = round.message(VICTIM, 'neighbourhood');
+      expect(choosers.count()).toBe(count.count());
+      expect(round.step(VICTIM).kind).toBe(kind);
+    }
+  });
+
+  test('where as many neighbours are left as the threshold, with itself (a ring)', () => {
+    const round = StagedRound.of('ring', { threshold: 3 }).to('unmask');
+    const message = round.message(VICTIM, 'survivor-set');
+    const alive = Bitmap.of(message.alive.size, message.alive.places().slice(0, 2));
+    expectKind(round.step(VICTIM, { ...message, alive }), 'finish');
+  });
+
+  test('where as many take it for a survivor as the threshold, with itself', () => {
+    const round = StagedRound.of('chosen').to('unmask');
+    const { threshold } = round.cohort.agreement;
+    const message = round.message(VICTIM, 'confirmations');
+    const from = Bitmap.of(message.from.size, message.from.places().slice(0, threshold - 1));
+    const statements = message.statements.slice(0, threshold - 1);
+    expectKind(round.step(VICTIM, { ...message, from, statements }), 'finish');
+  });
+
+  test('not, but throws, where its caller gives what is no input', () => {
+    const round = StagedRound.of('complete').to('mask-vectors');
+    const state = round.states.get(VICTIM) as Parameters<typeof maskClientVectors>[0];
+    const secrets = secretsIn(state.peek().content);
+    const message = round.message(VICTIM, 'dealt-shares');
+    const nothing = undefined as unknown as readonly number[];
+    expect(() => maskClientVectors(state, message, { vectors: [nothing] })).toThrow(TypeError);
+    expect(secrets.filter(({ erased }) => !erased)).toEqual([]);
+  });
 });
 
 test('an input that the client cannot make ends its round, and shows nothing of it', () => {

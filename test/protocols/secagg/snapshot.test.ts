@@ -89,6 +89,16 @@ describe('a client that is restored', () => {
   });
 });
 
+test('a client that is restored without its key cannot confirm, and keeps nothing', () => {
+  const round = lasting('complete').to('confirm-survivors');
+  const { signingKey: _, ...config } = round.cohort.configs[VICTIM]!;
+  const state = restoreSecAggClient(saveSecAggClient(stateOf(round)), config);
+  const secrets = secretsIn(state.peek().content);
+  round.states.set(VICTIM, state);
+  expect(() => round.step(VICTIM)).toThrow(/invalid-argument.*signing key/);
+  expect(secrets.filter(({ erased }) => !erased)).toEqual([]);
+});
+
 describe('a saved state', () => {
   test('does not print', () => {
     const round = lasting('complete').to('confirm-survivors');

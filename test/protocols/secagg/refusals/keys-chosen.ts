@@ -218,6 +218,7 @@ export const CHOSEN_KEY_REFUSALS: readonly ClientRefusal[] = [
     check:
       'as many as the threshold, with itself, hold its shares: who only chose it does not count',
     shape,
+    options: { seed: 'somebody chose the victim only' },
     at: 'share-keys',
     told: instead('neighbourhood', (message, round) => {
       const mine = new Set(chosenBy(round));
