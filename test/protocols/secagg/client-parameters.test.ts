@@ -234,13 +234,36 @@ describe('a client of the active model cannot do without its own', () => {
     ['NaN rounds', { mostRounds: Number.NaN }],
     ['rounds that it does not remember', { mostRounds: 3 }],
   ])('a policy that checks something, so not %s', (_what, policy) => {
-    const { agreement, configs } = cohortOf(SHAPES.complete);
+    // Alone, where nothing else looks at the policy.
+    const { agreement, configs } = cohortOf(SHAPES.believed);
+    const alone = { ...agreement, clients: 1, neighbours: 0, threshold: 1 };
+    const [option] = Object.keys(policy) as [keyof SecAggPolicy];
     const start = () =>
       startSecAggClient(
-        { kind: 'announcement', client: 0, agreement },
-        { ...configs[0]!, policy: { ...configs[0]!.policy, ...policy } },
+        { kind: 'announcement', client: 0, agreement: alone },
+        { ...configs[0]!, policy: { ...configs[0]!.policy, minimumClients: 1, ...policy } },
       );
     expect(start).toThrow(/invalid-argument/);
+    if (policy.mostRounds !== 3) expect(start).toThrow(new RegExp(`${option} is `));
+  });
+
+  test.each<Partial<SecAggPolicy>>([
+    { minimumClients: 1 },
+    { securityBits: 1 },
+    { securityBits: 256 },
+    { corruptRate: 0 },
+    { corruptRate: 0.999 },
+    { mostRounds: 1 },
+  ])('and may be as little, or as much, as %o', (policy) => {
+    const { agreement, configs } = cohortOf(SHAPES.believed);
+    const alone = { ...agreement, clients: 1, neighbours: 0, threshold: 1 };
+    const config = {
+      ...configs[0]!,
+      ledger: memoryLedger(),
+      policy: { ...configs[0]!.policy, minimumClients: 1, ...policy },
+    };
+    const announcement = { kind: 'announcement', client: 0, agreement: alone } as const;
+    expectKind(startSecAggClient(announcement, config), 'continue');
   });
 });
 
