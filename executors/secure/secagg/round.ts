@@ -14,6 +14,7 @@ import {
   confirmationCodec,
   confirmationsCodec,
   dealtSharesCodec,
+  type MasksToRemove,
   type MessageCodec,
   maskedVectorsCodec,
   neighbourChoiceCodec,
@@ -26,6 +27,7 @@ import {
   type SecAggReport,
   type SecAggServerAdvanced,
   type SecAggServerFault,
+  type SecAggServerFinished,
   type SecAggServerSetup,
   type SecAggServerStage,
   type SecAggServerState,
@@ -144,12 +146,7 @@ export class SecAggRound {
     if (this.#turn?.stage === 'confirm-survivors') await this.#ask('confirm-survivors');
     await this.#ask('unmask');
     const masks = this.#step(() => reconstructMasks(this.#state));
-    const { unmasking, request } = this.#options;
-    const finished = this.#required(
-      await (unmasking === undefined
-        ? removeMasksHere(masks, request)
-        : unmasking.removeMasks(masks, request)),
-    );
+    const finished = this.#required(await this.#withoutMasks(masks));
     this.#end();
     return {
       sums: finished.sums,
@@ -178,6 +175,18 @@ export class SecAggRound {
   /** Ends the round, wherever it is; every client forgets it. */
   close(): void {
     this.#end();
+  }
+
+  async #withoutMasks(masks: MasksToRemove): Promise<SecAggServerFinished | SecAggServerFault> {
+    const { unmasking, request } = this.#options;
+    try {
+      return await (unmasking === undefined
+        ? removeMasksHere(masks, request)
+        : unmasking.removeMasks(masks, request));
+    } finally {
+      // Of a sum that was interrupted some are left.
+      for (const { seed } of masks.masks.flat()) seed.erase();
+    }
   }
 
   async #ask(stage: SecAggServerStage): Promise<void> {

@@ -3,7 +3,9 @@
  * at once: nothing comes of a sum that is cut off, nothing of it stays, and others are not touched.
  */
 
+import { type MasksToRemove, removeMasks, SecretBytes } from 'fedloom/protocols';
 import { describe, expect, test, vi } from 'vitest';
+import { removeMasksHere, type UnmaskingPool } from '../../../executors/secure/secagg/unmasking.ts';
 import { failureOf } from './parties.ts';
 import {
   isIn,
@@ -137,6 +139,46 @@ describe('sums at once', () => {
     ]);
     await settled();
     expect(stack.handles.size).toBe(0);
+    await stack.stack.close();
+  });
+});
+
+describe('masks that are not taken off', () => {
+  const poolThat = (remove: (masks: MasksToRemove) => void): [UnmaskingPool, SecretBytes[]] => {
+    const seeds: SecretBytes[] = [];
+    const pool: UnmaskingPool = {
+      async removeMasks(masks) {
+        seeds.push(...masks.masks.flat().map(({ seed }) => seed));
+        remove(masks);
+        return removeMasks(masks);
+      },
+    };
+    return [pool, seeds];
+  };
+
+  test('are erased where their expansion fails, and the sum with them', async () => {
+    const [unmasking, seeds] = poolThat(() => {
+      throw new Error('no memory');
+    });
+    const stack = await observed(SHAPES.complete, () => ({}), { unmasking });
+    expect(await failureOf(sumOn(stack))).toMatchObject({ message: 'no memory' });
+    expect(seeds).toHaveLength(5);
+    expect(seeds.every(({ erased }) => erased)).toBe(true);
+    expect(stack.handles.size).toBe(0);
+    await stack.stack.close();
+  });
+
+  test('are erased where they are not wanted any more, before the first of many', async () => {
+    const [unmasking, seeds] = poolThat(() => {});
+    const stack = await observed(SHAPES.complete, () => ({}), { unmasking });
+    await sumOn(stack);
+    expect(seeds.every(({ erased }) => erased)).toBe(true);
+    // Here, in parts: so many values that nobody would wait for the first part.
+    const seed = new SecretBytes(new Uint8Array(32).fill(1));
+    const giant = { modulus: 256n, lane: 'u32', values: { length: 2 ** 30 } };
+    const masks = { kind: 'masks', sums: [giant], masks: [[{ seed, sign: 1 }]] };
+    const attempt = removeMasksHere(masks as never, { signal: AbortSignal.abort() });
+    expect(await failureOf(attempt)).toMatchObject({ name: 'AbortError' });
     await stack.stack.close();
   });
 });
