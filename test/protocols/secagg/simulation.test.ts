@@ -18,7 +18,7 @@ import {
   simulate,
 } from './simulator/index.ts';
 
-const SEEDS = 200;
+const SEEDS = 250;
 
 test(`${SEEDS} seeds keep every invariant, and go everywhere`, () => {
   const seen = new Map<string, number>();
@@ -80,8 +80,8 @@ describe('sees what flawed clients do', () => {
       adjust: (plan) => ({ ...plan, threshold: 3, minimumClients: 3, corrupt: [] }),
       flaws: { steps: withoutConsistencyCheck },
     };
+    // That a sum of too few comes of it, byzantine.test.ts shows by trying everything.
     expectBreach('too-few-behind', options);
-    expectBreach('small-sum', options);
   });
 
   test('shares that nobody acknowledged the client for', () => {
@@ -263,9 +263,7 @@ const EVERYWHERE = [
   'active, complete, honest: finish',
   'active, complete, meddling: finish',
   'active, complete, equivocating',
-  'active, sparse, honest: finish',
   'semi-honest, complete, honest: finish',
-  'semi-honest, sparse, honest: finish',
   'active, complete, honest: crash',
   'too-few-clients',
   'too-few-shares',

@@ -277,14 +277,15 @@ export function rateOf(corrupt: number, roster: number): number {
   return (corrupt + 0.5) / roster;
 }
 
+/** Small ones mostly: what a round of three takes, one of twelve takes twenty times. */
 function drawClients(chooser: Chooser, graph: NeighbourGraph): number {
   return graph === 'complete'
     ? chooser.weighted([
-        [8, 3],
-        [9, 4],
-        [4, 5],
-        [1, 6],
-        [0.5, chooser.between(7, 12)],
+        [15, 3],
+        [6, 4],
+        [1.5, 5],
+        [0.25, 6],
+        [0.15, chooser.between(7, 12)],
       ])
     : chooser.weighted([
         [12, chooser.between(12, 14)],
