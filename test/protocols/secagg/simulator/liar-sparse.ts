@@ -42,13 +42,22 @@ export function schemeForSparseGraph(liar: Liar): Scheme {
     puppetChoices.get(chooser)?.has(client) ??
     liar.victims.get(chooser)?.answers['neighbour-choice']?.neighbours.includes(client) ??
     false;
+  const trees = new Map<Victim, Tree>();
+  const treeOf = (victim: Victim): Tree => {
+    const tree = trees.get(victim) ?? treeFor(liar, victim, story.advertised(victim.client));
+    trees.set(victim, tree);
+    return tree;
+  };
   return {
     name: story.name,
     stages: [
-      (victim) => commitment(liar, victim, story.advertised(victim.client)),
+      (victim) => commitment(victim, () => treeOf(victim)),
       (victim) =>
-        neighbourhood(liar, victim, story.advertised(victim.client), (chooser) =>
-          story.chose(chooser, victim.client, choseInFact(chooser, victim.client)),
+        neighbourhood(
+          liar,
+          victim,
+          () => treeOf(victim),
+          (chooser) => story.chose(chooser, victim.client, choseInFact(chooser, victim.client)),
         ),
       (victim) => dealtShares(liar, victim, (partner) => story.present(victim.client, partner)),
       (victim) => survivorSet(liar, victim, (dealer) => story.alive(victim.client, dealer)),
@@ -57,11 +66,13 @@ export function schemeForSparseGraph(liar: Liar): Scheme {
   };
 }
 
-function leavesFor(
-  liar: Liar,
-  victim: Victim,
-  advertised: readonly number[],
-): { readonly present: readonly number[]; readonly leaves: readonly Uint8Array[] } {
+/** What a client was told a root of: it stays the same, whoever advertises later. */
+interface Tree {
+  readonly present: readonly number[];
+  readonly leaves: readonly Uint8Array[];
+}
+
+function treeFor(liar: Liar, victim: Victim, advertised: readonly number[]): Tree {
   const keys = [...new Set([victim.client, ...advertised])]
     .sort((a, b) => a - b)
     .map((client) => liar.keysOf(client, victim))
@@ -74,13 +85,9 @@ function leavesFor(
   };
 }
 
-function commitment(
-  liar: Liar,
-  victim: Victim,
-  advertised: readonly number[],
-): Commitment | undefined {
+function commitment(victim: Victim, tree: () => Tree): Commitment | undefined {
   if (victim.answers.advertisement === undefined) return undefined;
-  const { present, leaves } = leavesFor(liar, victim, advertised);
+  const { present, leaves } = tree();
   const root = merkleRoot(leaves);
   victim.transcript = transcriptHash(victim.agreed, root);
   return {
@@ -94,13 +101,14 @@ function commitment(
 function neighbourhood(
   liar: Liar,
   victim: Victim,
-  advertised: readonly number[],
+  tree: () => Tree,
   chose: (chooser: number) => boolean,
 ): Neighbourhood | undefined {
   const choice = victim.answers['neighbour-choice'];
   if (choice === undefined) return undefined;
-  const { present, leaves } = leavesFor(liar, victim, advertised);
-  victim.holders = choice.neighbours;
+  const { present, leaves } = tree();
+  // What arrives may be altered on its way.
+  victim.holders = choice.neighbours.filter((holder) => present.includes(holder));
   victim.dealers = present.filter((other) => other !== victim.client && chose(other));
   victim.partners = [...new Set([...victim.holders, ...victim.dealers])].sort((a, b) => a - b);
   const entries = victim.partners
