@@ -158,8 +158,8 @@ function judgeEnd(
   if (error !== undefined && allHonest) evidence.breach('wrong-sum', error);
   if (!blameless || plan.model !== 'active') return;
   for (const { client, code, with: other } of end.finished.report.blamed) {
-    // A complaint says that one of the two did wrong, a share that was given says who.
-    const guilty = code === 'bad-revealed-share' ? [client] : [client, other];
+    // A complaint says that one of the two did wrong; commitments say who.
+    const guilty = code === 'disputed-share' ? [client, other] : [client];
     if (!guilty.some((one) => plan.corrupt.includes(one))) {
       evidence.breach('false-blame', `client ${client} is blamed: ${code} with ${other}`);
     }
