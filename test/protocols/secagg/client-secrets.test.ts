@@ -5,11 +5,15 @@
 
 import {
   abandonClient,
+  memoryLedger,
   reconstructMasks,
+  restoreSecAggClient,
   type SecAggServerStage,
   type SecretBytes,
+  saveSecAggClient,
 } from 'fedloom/protocols';
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { clientState } from '../../../protocols/secagg/client/state.ts';
 import { type ClientRefusal, expectRefusal, VICTIM } from './refusals/client-refusal.ts';
 import { CHOSEN_KEY_REFUSALS, COMMITMENT_REFUSALS } from './refusals/keys-chosen.ts';
 import { COMPLETE_KEY_REFUSALS, RING_KEY_REFUSALS } from './refusals/keys-complete.ts';
@@ -40,6 +44,22 @@ vi.mock('../../../protocols/crypto/secret.ts', async (original) => {
         made.push(this);
         held.push(bytes.slice());
       }
+    },
+  };
+});
+
+vi.mock('../../../protocols/wire/plain-codec.ts', async (original) => {
+  const actual = await original<typeof import('../../../protocols/wire/plain-codec.ts')>();
+  return {
+    ...actual,
+    encodePlain(value: Parameters<typeof actual.encodePlain>[0]): Uint8Array {
+      const bytes = actual.encodePlain(value);
+      worked.push(bytes);
+      return bytes;
+    },
+    decodePlain(bytes: Uint8Array) {
+      worked.push(bytes);
+      return actual.decodePlain(bytes);
     },
   };
 });
@@ -119,8 +139,13 @@ describe.each(shapes)('%s', (shape) => {
     },
   );
 
-  test('no copy of a secret is left where it was hashed, sealed or opened', () => {
+  test('no copy of a secret is left where it was hashed, sealed, opened or saved', () => {
     const round = begin(shape).to('unmask');
+    const config = { ...round.cohort.configs[VICTIM]!, ledger: memoryLedger() };
+    const state = round.states.get(VICTIM)!;
+    const saved = saveSecAggClient(clientState({ ...state.peek(), config }));
+    abandonClient(restoreSecAggClient(saved, config));
+    saved.erase();
     expect([held.length, worked.length].every((count) => count > 20)).toBe(true);
     const copies = worked.filter((bytes) => {
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -2,6 +2,7 @@
 
 import {
   advanceSecAggServer,
+  missingAtSecAggServer,
   reconstructMasks,
   removeMasks,
   type SecAggServerStage,
@@ -9,6 +10,7 @@ import {
   sumVector,
 } from 'fedloom/protocols';
 import { describe, expect, test } from 'vitest';
+import { expectKind } from '../support.ts';
 import { cohortOf } from './cohort.ts';
 import { flipped, freshKey, signedKeys } from './refusals/client-refusal.ts';
 import { LIAR, lie } from './refusals/server-refusal.ts';
@@ -143,6 +145,59 @@ test('a sum that honest clients cannot make is not given', () => {
     message: expect.stringContaining('position 0 of vector "a"'),
   });
   expect(masks.masks.flat().every(({ seed }) => seed.erased)).toBe(true);
+});
+
+describe('a server that wants more survivors than the threshold', () => {
+  const wanting = (leastSurvivors: number) =>
+    new StagedRound(cohortOf(SHAPES.complete), { leastSurvivors });
+
+  test.each(['advertise', 'share-keys', 'mask-vectors'] as const)('ends below them in %s', (at) => {
+    const round = wanting(5).to(at);
+    round.answerAll([3]);
+    expect(round.advance()).toMatchObject({
+      kind: 'fault',
+      stage: at,
+      code: 'too-few-clients',
+      message: expect.stringMatching(/4 of 5 clients are left .*, below 5$/),
+    });
+  });
+
+  test('goes on with just as many, and without those who are lost when they are in the sum', () => {
+    for (const [least, lost, at] of [
+      [5, [], 'advertise'],
+      [4, [3], 'mask-vectors'],
+      [5, [3], 'confirm-survivors'],
+      [5, [3, 4], 'unmask'],
+    ] as const) {
+      expect(wanting(least).to(at).finish(lost).kind).toBe('finish');
+    }
+  });
+
+  test.each([-1, 6, 1.5, Number.NaN])('cannot want %d of 5', (leastSurvivors) => {
+    expect(() => wanting(leastSurvivors)).toThrow(/invalid-argument.*survive/);
+  });
+
+  test.each([0, 5])('can want %d of 5', (leastSurvivors) => {
+    expect(wanting(leastSurvivors).stage).toBe('advertise');
+  });
+});
+
+test('the server knows whom it waits for', () => {
+  const round = StagedRound.of('complete').to('share-keys');
+  expect(missingAtSecAggServer(round.server)).toEqual([0, 1, 2, 3, 4]);
+  round.answerAll([1, 3]);
+  expect(missingAtSecAggServer(round.server)).toEqual([1, 3]);
+  round.advance();
+  expect(missingAtSecAggServer(round.server)).toEqual([0, 2, 4]);
+});
+
+test('where fewer are left than neighbours are agreed on, all are neighbours (a ring)', () => {
+  const round = StagedRound.of('ring').to('advertise');
+  const lost = [1, 3, 5, 6, 7];
+  round.answerAll(lost);
+  round.advance();
+  expect(round.message(0, 'neighbourhood').entries.map(({ client }) => client)).toEqual([2, 4, 8]);
+  expect(expectKind(round.finish(), 'finish').report.clients).toEqual([0, 2, 4, 8]);
 });
 
 describe('the server’s own mistakes are thrown', () => {

@@ -3,6 +3,7 @@
  * twice, however often its state is restored.
  */
 
+import { createHash } from 'node:crypto';
 import {
   memoryLedger,
   type ProtocolError,
@@ -136,6 +137,24 @@ describe('a saved state', () => {
       expect(() => restored(round, new SecretBytes(wrong))).toThrow(/malformed-message/);
     }
     restored(round, new SecretBytes(bytes));
+  });
+
+  test('whose parts were changed, and hashed anew, is refused as well', () => {
+    const round = lasting('complete').to('mask-vectors');
+    const bytes = saveSecAggClient(stateOf(round)).reveal();
+    const body = bytes.subarray(0, bytes.length - 32);
+    const hashed = (changed: Uint8Array) =>
+      new SecretBytes(Uint8Array.of(...changed, ...createHash('sha256').update(changed).digest()));
+    restored(round, hashed(body));
+    for (const changed of [
+      // Of another kind, of another version; no announcement in it; more behind it.
+      body.with(0, body[0]! ^ 1),
+      body.with(29, body[29]! ^ 3),
+      body.with(36, body[36]! ^ 1),
+      Uint8Array.of(...body, 0),
+    ]) {
+      expect(() => restored(round, hashed(changed))).toThrow(/malformed-message/);
+    }
   });
 
   test.each(['save', 'restore'])('needs a ledger that lasts, to %s', (what) => {

@@ -1,7 +1,7 @@
 /** @file What the server checks of every message: who it is from, of what round, and when it comes. */
 
 import type { ClientMessage, SecAggServerStage } from 'fedloom/protocols';
-import type { Shape } from '../staged.ts';
+import { SHAPES, type Shape } from '../staged.ts';
 import { flipped } from './client-refusal.ts';
 import type { ServerRefusal } from './server-refusal.ts';
 import { STAGES_OF } from './steps.ts';
@@ -12,7 +12,8 @@ const EVERYWHERE: readonly { readonly shape: Shape; readonly at: SecAggServerSta
   ['complete', 'chosen'] as const
 ).flatMap((shape) => (['advertise', ...STAGES_OF[shape]] as const).map((at) => ({ shape, at })));
 
-const refusingIn = (at: SecAggServerStage): readonly Refusing[] => [
+/** @param beyond the first number that is none of the cohort. */
+const refusingIn = (at: SecAggServerStage, beyond: number): readonly Refusing[] => [
   {
     check: `in '${at}' a message is of this session`,
     sent: (message) => ({ ...message, session: flipped(message.session) }),
@@ -37,8 +38,8 @@ const refusingIn = (at: SecAggServerStage): readonly Refusing[] => [
   },
   {
     check: `in '${at}' a message is of a client of the cohort`,
-    sent: (message) => ({ ...message, client: 60_000 }),
-    from: 60_000,
+    sent: (message) => ({ ...message, client: beyond }),
+    from: beyond,
     code: 'unknown-client',
     offender: null,
   },
@@ -58,7 +59,7 @@ const ORDER = Object.keys(MESSAGES) as SecAggServerStage[];
 
 export const TURN_REFUSALS: readonly ServerRefusal[] = EVERYWHERE.flatMap(
   ({ shape, at }): ServerRefusal[] => [
-    ...refusingIn(at).map((refusing) => ({ shape, at, ...refusing })),
+    ...refusingIn(at, SHAPES[shape].clients).map((refusing) => ({ shape, at, ...refusing })),
     ...ORDER.filter((other) => other !== at).map((other): ServerRefusal => {
       const late = ORDER.indexOf(other) < ORDER.indexOf(at);
       return {
