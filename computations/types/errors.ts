@@ -230,6 +230,53 @@ export class ProtocolAbortError extends FedloomError<ProtocolAbortErrorCode> {
   }
 }
 
+/** gRPC status codes (google/rpc/code.proto) by the names that errors have. */
+export const TRANSPORT_STATUS = {
+  'transport.cancelled': 1,
+  'transport.unknown': 2,
+  'transport.invalid_argument': 3,
+  'transport.deadline_exceeded': 4,
+  'transport.not_found': 5,
+  'transport.permission_denied': 7,
+  'transport.resource_exhausted': 8,
+  'transport.failed_precondition': 9,
+  'transport.unimplemented': 12,
+  'transport.internal': 13,
+  'transport.unavailable': 14,
+  'transport.unauthenticated': 16,
+} as const;
+
+export type TransportErrorCode = keyof typeof TRANSPORT_STATUS;
+
+/** A request to another process failed on its way, or was refused there. */
+export class TransportError extends FedloomError<TransportErrorCode> {
+  /** The gRPC status code, whatever the transport. */
+  get status(): number {
+    return TRANSPORT_STATUS[this.code];
+  }
+}
+
+export type PolicyErrorCode =
+  | 'policy.private_value'
+  | 'policy.release_refused'
+  | 'policy.computation_refused'
+  | 'policy.too_many_rounds';
+
+/** A client refused what its own policy does not allow; the message names the rule. */
+export class PolicyError extends FedloomError<PolicyErrorCode> {
+  /** The rule that refused, as the policy file names it. */
+  readonly rule: string;
+
+  constructor(
+    code: PolicyErrorCode,
+    message: string,
+    options: FedloomErrorOptions & { readonly rule: string },
+  ) {
+    super(code, message, options);
+    this.rule = options.rule;
+  }
+}
+
 // The form that editors and terminals open on a click.
 function print({ file, line, column }: SourceLocation): string {
   return `${file}:${line}:${column}`;

@@ -17,3 +17,4 @@ export {
 } from './codec.ts';
 export { KERNEL_GRAPH_URL, toComputationMessage } from './encode-blocks.ts';
 export { fromTypeMessage, toTypeMessage } from './types.ts';
+export * from './gen/tensorflow_federated/proto/v0/executor_pb.ts';

@@ -6,7 +6,7 @@
 import type { BuildingBlock } from '../../computations/building-blocks.ts';
 import type { MaterializedValue } from '../../computations/types/index.ts';
 import { contentHash, encodeBlock } from '../../computations/wire/index.ts';
-import { cloneError, restoreError } from './cloned-error.ts';
+import { cloneError, restoreError } from '../cloned-error.ts';
 import { ValueRestorer } from './cloned-value.ts';
 import type { ClonedValue, FromWorker, Port, ToWorker } from './messages.ts';
 import { Outbox } from './outbox.ts';

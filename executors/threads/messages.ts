@@ -5,6 +5,7 @@
  */
 
 import type { DataOfDType, DType } from '../../computations/types/index.ts';
+import type { ClonedError } from '../cloned-error.ts';
 import type { OperatorRecipe } from '../leaf/operator.ts';
 
 /** From a thread to a worker. */
@@ -73,17 +74,6 @@ export type ClonedValue =
   /** A sequence whose elements are pulled as they are needed. */
   | { readonly kind: 'stream'; readonly stream: number }
   | { readonly kind: 'federated'; readonly members: readonly ClonedValue[] };
-
-/** An error as data. */
-export interface ClonedError {
-  readonly name: string;
-  readonly message: string;
-  readonly stack?: string;
-  readonly code?: string;
-  /** Further fields of our own error classes. */
-  readonly details?: { readonly [field: string]: string };
-  readonly cause?: ClonedError;
-}
 
 /** A way to the other thread: the part of a worker, or of `parentPort`, that is used here. */
 export interface Port {

@@ -1,7 +1,7 @@
 /** @file One worker thread of a pool: its start, its end, and what became of it. */
 
 import { ContextError, ExecutionError } from '../../computations/types/index.ts';
-import { restoreError } from './cloned-error.ts';
+import { restoreError } from '../cloned-error.ts';
 import { type ConnectionUsage, WorkerConnection } from './connection.ts';
 import type { FromWorker } from './messages.ts';
 import { requireThreads, workerCode } from './platform.ts';

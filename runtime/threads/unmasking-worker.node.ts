@@ -1,7 +1,7 @@
 /** @file What a worker thread of `unmaskingThreads` runs: it expands the masks it is given. */
 
 import { parentPort } from 'node:worker_threads';
-import { cloneError } from '../../executors/threads/cloned-error.ts';
+import { cloneError } from '../../executors/cloned-error.ts';
 import { expandMaskPart, SecretBytes } from '../../protocols/index.ts';
 import type { ExpandRequest, ExpandResponse } from './unmasking-threads.ts';
 

@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type BackendName, loadBackend } from '../../computations/tensors/index.ts';
-import { cloneError } from '../../executors/threads/cloned-error.ts';
+import { cloneError } from '../../executors/cloned-error.ts';
 import { ThreadHost } from '../../executors/threads/host.ts';
 import type { FromWorker, Port, ToWorker } from '../../executors/threads/messages.ts';
 import { makeOperators } from '../../executors/threads/operator-recipes.ts';

@@ -1,4 +1,7 @@
-/** @file Errors on their way between threads: ours come out as what they were, with their codes. */
+/**
+ * @file Errors on their way between threads and processes: ours come out as what they were, with their
+ * codes.
+ */
 
 import {
   CardinalityError,
@@ -7,12 +10,24 @@ import {
   FederatedTypeError,
   FedloomError,
   GraphError,
+  PolicyError,
   ProtocolAbortError,
   TraceError,
+  TransportError,
   UnsupportedAggregationError,
   ValueError,
-} from '../../computations/types/index.ts';
-import type { ClonedError } from './messages.ts';
+} from '../computations/types/index.ts';
+
+/** An error as data. */
+export interface ClonedError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string;
+  /** Further fields of our own error classes. */
+  readonly details?: { readonly [field: string]: string };
+  readonly cause?: ClonedError;
+}
 
 export function cloneError(error: unknown): ClonedError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
@@ -59,6 +74,10 @@ function construct(
     const about = { ...options, stage, reason, offender };
     return new ProtocolAbortError(code as ProtocolAbortError['code'], message, about);
   }
+  if (name === 'PolicyError') {
+    const { rule = '' } = details;
+    return new PolicyError(code as PolicyError['code'], message, { ...options, rule });
+  }
   const Class = CLASSES[name];
   if (Class === undefined) return new Error(`[${code}] ${message}`, options);
   // Codes come from the same classes at the other side.
@@ -66,7 +85,7 @@ function construct(
 }
 
 /** What the classes carry beside code and message. */
-const FIELDS = ['expected', 'given', 'stage', 'reason', 'offender'] as const;
+const FIELDS = ['expected', 'given', 'stage', 'reason', 'offender', 'rule'] as const;
 
 const CLASSES: { readonly [name: string]: Constructor | undefined } = {
   CardinalityError,
@@ -75,6 +94,7 @@ const CLASSES: { readonly [name: string]: Constructor | undefined } = {
   FederatedTypeError,
   GraphError,
   TraceError,
+  TransportError,
   UnsupportedAggregationError,
   ValueError,
 };
