@@ -16,5 +16,5 @@ export {
   fromComputationMessage,
 } from './codec.ts';
 export { KERNEL_GRAPH_URL, toComputationMessage } from './encode-blocks.ts';
-export { fromTypeMessage, toTypeMessage } from './types.ts';
 export * from './gen/tensorflow_federated/proto/v0/executor_pb.ts';
+export { fromTypeMessage, toTypeMessage } from './types.ts';

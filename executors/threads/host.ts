@@ -11,11 +11,11 @@ import {
   type Type,
 } from '../../computations/types/index.ts';
 import { decodeBlock } from '../../computations/wire/index.ts';
+import { cloneError, restoreError } from '../cloned-error.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import { breathe } from '../interruption.ts';
 import type { OperatorRecipe } from '../leaf/operator.ts';
 import { readAgain } from '../materialized.ts';
-import { cloneError, restoreError } from '../cloned-error.ts';
 import { ValueRestorer } from './cloned-value.ts';
 import { Lane, type LaneOptions } from './lane.ts';
 import type { FromWorker, LeafRequest, Port, StreamChunk, ToWorker } from './messages.ts';

@@ -5,10 +5,10 @@
  */
 
 import { ContextError, ExecutionError, ValueError } from '../../computations/types/index.ts';
+import type { ClonedError } from '../../executors/cloned-error.ts';
+import { restoreError } from '../../executors/cloned-error.ts';
 import type { RequestOptions } from '../../executors/executor.ts';
 import type { UnmaskingPool } from '../../executors/secure/index.ts';
-import { restoreError } from '../../executors/cloned-error.ts';
-import type { ClonedError } from '../../executors/cloned-error.ts';
 import { requireThreads, workerCode } from '../../executors/threads/platform.ts';
 import {
   applyCorrections,
