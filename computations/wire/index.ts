@@ -18,3 +18,9 @@ export {
 export { KERNEL_GRAPH_URL, toComputationMessage } from './encode-blocks.ts';
 export * from './gen/tensorflow_federated/proto/v0/executor_pb.ts';
 export { fromTypeMessage, toTypeMessage } from './types.ts';
+export {
+  blockToValueMessage,
+  fromValueMessage,
+  type ReceivedValue,
+  toValueMessage,
+} from './values.ts';

@@ -26,6 +26,15 @@ export interface CallStatus {
   readonly error?: ClonedError;
 }
 
+/** A failure of a call. */
+export function transportError(
+  code: TransportErrorCode,
+  message: string,
+  cause?: unknown,
+): TransportError {
+  return new TransportError(code, message, cause === undefined ? undefined : { cause });
+}
+
 /** What a peer is told of an error: no stack, which names files of this machine. */
 export function statusOf(error: unknown): CallStatus {
   const message = error instanceof Error ? error.message : String(error);
@@ -40,7 +49,7 @@ export function errorOf({ code, message, error }: CallStatus): Error {
   if (error?.code !== undefined && isOneOfOurs(error)) return restoreError(error);
   const name = NAMES.get(code) ?? 'transport.unknown';
   const cause = error === undefined ? undefined : restoreError({ ...error, name: 'Error' });
-  return new TransportError(name, message.replace(`[${name}] `, ''), cause && { cause });
+  return transportError(name, message.replace(`[${name}] `, ''), cause);
 }
 
 const NAMES: ReadonlyMap<number, TransportErrorCode> = new Map(

@@ -36,7 +36,8 @@ export interface HkdfParameters {
 /** An endless stream of pseudorandom bytes, read in order. */
 export interface Keystream {
   /**
-   * The next `byteLength` bytes, aligned to 8 bytes. They may be overwritten by the next read.
+   * The next `byteLength` bytes, aligned to 8 bytes. The next read may overwrite or
+   * take them away: copy what is to last.
    * @param byteLength 0 to 65,536 (`KEYSTREAM_CHUNK`).
    */
   read(byteLength: number): Uint8Array;
