@@ -51,11 +51,14 @@ class Stopped extends Error {}
 /** Where children are, as messages say it, and what becomes of those that fail. */
 export interface Site {
   readonly placement: string;
-  /** The number of the first one there: a part of the clients does not begin at 0. */
-  readonly first: number;
+  /** By which number messages call one of them: a part of the clients does not begin at 0. */
+  readonly numberOf: (index: number) => number;
   /** Of clients. @default one that fails ends the work, which may take as long as it likes */
   readonly losses?: LossOptions;
 }
+
+/** Children that have the numbers of their places. */
+export const asCounted = (index: number): number => index;
 
 /** Makes up for the work of a child that failed. */
 export type Substitute<T> = (error: unknown, index: number) => T;
@@ -136,13 +139,14 @@ export function atEachClient(
 
 /** What a client leaves that fails, where the stack goes on without it. */
 export function substituteAt(
-  { placement, first, losses }: Site,
+  { placement, numberOf, losses }: Site,
   what: string,
   type: Type,
   options: RequestOptions,
 ): Substitute<LostMember> | undefined {
   if (placement !== 'clients' || (losses?.lostClients ?? 'fail') === 'fail') return undefined;
-  return (error, index) => loseClient({ client: first + index, work: what, error }, type, options);
+  return (error, index) =>
+    loseClient({ client: numberOf(index), work: what, error }, type, options);
 }
 
 /**
@@ -217,7 +221,7 @@ export async function* readInOrder(
           throw childFailed(site, { index, error }, what, options);
         }
         const { type } = members[index] as ExecutorValue;
-        value = loseClient({ client: site.first + index, work: what, error }, type, options);
+        value = loseClient({ client: site.numberOf(index), work: what, error }, type, options);
       }
       yield value;
       oneIsDone?.();
@@ -265,7 +269,7 @@ function dispose(value: Disposable): void {
 
 /** The error that names which client failed, with what it said as the cause; others speak for themselves. */
 function childFailed(
-  { placement, first }: Site,
+  { placement, numberOf }: Site,
   { index, error }: { readonly index: number; readonly error: unknown },
   what: string,
   { signal }: RequestOptions,
@@ -273,5 +277,5 @@ function childFailed(
   // Nobody failed: the work was to stop.
   if (signal?.aborted) return signal.reason;
   if (placement !== 'clients') return error;
-  return clientFailed({ client: first + index, work: what, error });
+  return clientFailed({ client: numberOf(index), work: what, error });
 }

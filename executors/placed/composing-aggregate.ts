@@ -18,7 +18,7 @@ import {
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import type { Lost } from '../lost-client.ts';
 import type { ValueNode } from '../value-tree.ts';
-import { gatherFromEach } from './client-work.ts';
+import { asCounted, gatherFromEach } from './client-work.ts';
 import type { ComposedNode } from './composed-node.ts';
 import {
   CHILDREN,
@@ -60,7 +60,7 @@ export async function aggregate(
     composition.aggregation === 'merge'
       ? await mergeChildren(composition, plan, zero)
       : await passThroughChildren(composition, plan, zero);
-  settleDropped({ uri: URI, first: 0, count: clientCount, missing }, losses, options);
+  settleDropped({ uri: URI, numberOf: asCounted, count: clientCount, missing }, losses, options);
   using atServer = await server.createValue(total, plan.stateType, options);
   using lastAtServer = await sendFunction(last, server);
   const result = await server.createCall(lastAtServer, atServer, options);

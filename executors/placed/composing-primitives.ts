@@ -17,7 +17,7 @@ import type { Executor, ExecutorValue } from '../executor.ts';
 import { selectByKeysType } from '../leaf/sequence.ts';
 import { forMany } from '../leaf/shared-tensor.ts';
 import { StructNode, type ValueNode } from '../value-tree.ts';
-import { atEachChild, gatherFromEach, type Site } from './client-work.ts';
+import { asCounted, atEachChild, gatherFromEach, type Site } from './client-work.ts';
 import { ComposedNode } from './composed-node.ts';
 import { aggregate } from './composing-aggregate.ts';
 import {
@@ -175,7 +175,7 @@ function selectOneByOne(
   keys: ComposedNode,
   argument: ValueNode,
 ): Promise<readonly ExecutorValue[]> {
-  const site: Site = { placement: 'clients', first: 0, losses };
+  const site: Site = { placement: 'clients', numberOf: asCounted, losses };
   return selectAtClients({ server, options, site, clients: clients() }, membersAt(keys), argument);
 }
 

@@ -18,7 +18,7 @@ import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import type { Lost } from '../lost-client.ts';
 import { readAgain } from '../materialized.ts';
 import { NodeHandle, nodeOf, type ValueNode } from '../value-tree.ts';
-import { atEachChild, gatherFromEach } from './client-work.ts';
+import { asCounted, atEachChild, gatherFromEach } from './client-work.ts';
 import { ComposedNode } from './composed-node.ts';
 import { COMPOSING_PRIMITIVES } from './composing-primitives.ts';
 import {
@@ -75,6 +75,7 @@ export interface ComposingOptions extends LossOptions {
  * between them, so a value that stays in its executor (an opaque one) cannot be an accumulator.
  */
 export class ComposingExecutor extends PlacedLayerExecutor {
+  readonly clientNumbers: readonly number[];
   readonly #composition: Omit<Composition, 'options' | 'below'>;
   readonly #federation: Omit<Federation, 'options'>;
   readonly #atPlacements: ReadonlyMap<string, readonly Executor[]>;
@@ -84,8 +85,12 @@ export class ComposingExecutor extends PlacedLayerExecutor {
     { aggregation = 'in-order', ...losses }: ComposingOptions = {},
   ) {
     super(server);
+    this.clientNumbers = Array.from(
+      { length: children.reduce((sum, { clients }) => sum + clients, 0) },
+      (_, i) => i,
+    );
     const lower = async (node: ValueNode) => this.lower(node);
-    const site = { placement: 'clients', first: 0 };
+    const site = { placement: 'clients', numberOf: asCounted };
     this.#composition = {
       server,
       executors: children.map(({ executor }) => executor),

@@ -9,7 +9,7 @@ import {
 } from '../../computations/types/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import type { TargetNode, ValueNode } from '../value-tree.ts';
-import type { Site, WorkGate } from './client-work.ts';
+import { asCounted, type Site, type WorkGate } from './client-work.ts';
 import type { ComposedNode } from './composed-node.ts';
 import type { LossOptions } from './lost-clients.ts';
 
@@ -48,7 +48,7 @@ export interface Composition {
 }
 
 /** Where children stand, for messages: they name their clients themselves. */
-export const CHILDREN: Site = { placement: 'children', first: 0 };
+export const CHILDREN: Site = { placement: 'children', numberOf: asCounted };
 
 /** Calls an intrinsic at a child. The argument stays the caller's, and so becomes the result. */
 export async function callAtChild(

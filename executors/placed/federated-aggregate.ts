@@ -50,7 +50,11 @@ export async function aggregate(
       total = next;
     }
     const count = source.members.length;
-    settleDropped({ uri: URI, first: site.first, count, missing }, site.losses ?? {}, options);
+    settleDropped(
+      { uri: URI, numberOf: site.numberOf, count, missing },
+      site.losses ?? {},
+      options,
+    );
     lastAtServer = await sendFunction(last, server);
     const result = await server.createCall(lastAtServer, total.handle, options);
     return new FederatedNode(placedResult(type, URI), { members: [result], missing });

@@ -102,7 +102,7 @@ async function readKeys(
   );
   return read.map((wanted, client) => {
     if (isLost(wanted)) return wanted;
-    const error = wrongKey(wanted, maxKey, site.first + client);
+    const error = wrongKey(wanted, maxKey, site.numberOf(client));
     if (error === undefined) return wanted;
     if (substitute === undefined) throw error;
     return substitute(error, client);

@@ -6,6 +6,7 @@
 
 import type { BuildingBlock, Data } from '../../computations/building-blocks.ts';
 import {
+  CardinalityError,
   compactNotation,
   type FederatedType,
   FederatedTypeError,
@@ -17,7 +18,13 @@ import { forMany } from '../leaf/shared-tensor.ts';
 import type { Lost } from '../lost-client.ts';
 import { isReadAgain, readAgain } from '../materialized.ts';
 import { NodeHandle, nodeOf, type ValueNode } from '../value-tree.ts';
-import { atEachClient, gatherFromEach, requireNoneLost, type Site } from './client-work.ts';
+import {
+  asCounted,
+  atEachClient,
+  gatherFromEach,
+  requireNoneLost,
+  type Site,
+} from './client-work.ts';
 import { FederatedNode } from './federated-node.ts';
 import { PRIMITIVES } from './federated-primitives.ts';
 import type { Federation } from './federation.ts';
@@ -40,6 +47,11 @@ export interface FederatingChildren {
   readonly roles?: { readonly [placement: string]: Executor };
   /** How messages count the first of these clients, if they are part of a tree. @default 0 */
   readonly firstClient?: number;
+  /**
+   * How messages and protocols number the clients, in rising order, where they are some of many: a
+   * cohort of a roster has its places there. @default one after the other from `firstClient`
+   */
+  readonly clientNumbers?: readonly number[];
 }
 
 /**
@@ -47,15 +59,18 @@ export interface FederatingChildren {
  * the syntax. It owns its children: closing it closes them.
  */
 export class FederatingExecutor extends PlacedLayerExecutor {
+  readonly clientNumbers: readonly number[];
   readonly #children: ReadonlyMap<string, readonly Executor[]>;
   readonly #federation: Omit<Federation, 'options'>;
 
   /** @param losses what becomes of clients that fail. */
   constructor(
-    { server, clients, roles = {}, firstClient = 0 }: FederatingChildren,
+    { server, clients, roles = {}, firstClient = 0, clientNumbers }: FederatingChildren,
     losses: LossOptions = {},
   ) {
     super(server);
+    this.clientNumbers = clientNumbers ?? clients.map((_, i) => firstClient + i);
+    requireNumbers(this.clientNumbers, clients.length);
     this.#children = new Map([
       ...Object.entries(roles).map(([uri, executor]) => [uri, [executor]] as const),
       ['server', [server]],
@@ -64,7 +79,11 @@ export class FederatingExecutor extends PlacedLayerExecutor {
     this.#federation = {
       server,
       clients,
-      site: { placement: 'clients', first: firstClient, losses },
+      site: {
+        placement: 'clients',
+        numberOf: (index) => this.clientNumbers[index] as number,
+        losses,
+      },
       lower: async (node) => this.lower(node),
     };
   }
@@ -181,6 +200,18 @@ export class FederatingExecutor extends PlacedLayerExecutor {
   }
 
   #site(placement: PlacementUri): Site {
-    return placement === 'clients' ? this.#federation.site : { placement, first: 0 };
+    return placement === 'clients' ? this.#federation.site : { placement, numberOf: asCounted };
   }
+}
+
+/** @throws CardinalityError `cardinality.mismatch` unless there is a number for each, rising. */
+function requireNumbers(numbers: readonly number[], clients: number): void {
+  const rising = numbers.every(
+    (number, i) => Number.isSafeInteger(number) && number > (numbers[i - 1] ?? -1),
+  );
+  if (rising && numbers.length === clients) return;
+  throw new CardinalityError(
+    'cardinality.mismatch',
+    `${clients} clients have as many numbers, whole and rising; got ${numbers.length}: ${numbers.slice(0, 5).join(', ')}.`,
+  );
 }

@@ -114,8 +114,9 @@ export function clientFailed({ client, work, error }: ClientFailure): ExecutionE
 export interface Dropped {
   /** Its URI. */
   readonly uri: string;
-  /** How many clients there are, and the number of the first. */
-  readonly first: number;
+  /** By which number a client is called. */
+  readonly numberOf: (index: number) => number;
+  /** How many clients there are. */
   readonly count: number;
   readonly missing: readonly Lost[];
 }
@@ -125,7 +126,7 @@ export interface Dropped {
  * @throws ExecutionError `execution.too_few_clients` with the cause of the first loss.
  */
 export function settleDropped(
-  { uri, first, count, missing }: Dropped,
+  { uri, numberOf, count, missing }: Dropped,
   { minimumSurvivors = 1 }: LossOptions,
   { onProgress }: RequestOptions,
 ): void {
@@ -140,7 +141,7 @@ export function settleDropped(
   }
   if (onProgress === undefined) return;
   const lost = new Set(missing.map(({ client }) => client));
-  const names = Array.from({ length: count }, (_, i) => `clients/${first + i}`);
+  const names = Array.from({ length: count }, (_, i) => `clients/${numberOf(i)}`);
   onProgress({
     kind: 'dropped-clients',
     uri,

@@ -8,6 +8,8 @@ import type { Executor, ExecutorValue } from '../executor.ts';
 import type { Lost } from '../lost-client.ts';
 
 export interface PlacedExecutor extends Executor {
+  /** How messages and protocols number the clients, in their order. */
+  readonly clientNumbers: readonly number[];
   /**
    * The executors at a placement, in order; exactly one for the server and for each role.
    * @throws CardinalityError `cardinality.unknown` for a placement that this executor lacks.

@@ -35,6 +35,7 @@ export type BoundPrimitive = (
 
 /** Its target is the executor of the server. */
 export abstract class PlacedLayerExecutor extends LayerExecutor implements PlacedExecutor {
+  abstract readonly clientNumbers: readonly number[];
   abstract children(placement: PlacementUri): ReturnType<PlacedExecutor['children']>;
   abstract members(value: ExecutorValue): readonly ExecutorValue[];
   abstract place(...placed: Parameters<PlacedExecutor['place']>): ExecutorValue;

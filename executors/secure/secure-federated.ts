@@ -286,10 +286,13 @@ export class SecureFederatedExecutor implements Executor {
   }
 
   #participants(): ProtocolParties {
+    const numbers = this.#target.clientNumbers;
     const at = (placement: string) =>
       this.#target
         .children(placement)
-        .map((executor, i) => participant(`${placement}/${i}`, executor));
+        .map((executor, i) =>
+          participant(`${placement}/${placement === 'clients' ? numbers[i] : i}`, executor),
+        );
     const only = (placement: string) => {
       const [party] = at(placement);
       if (party === undefined)
