@@ -3,9 +3,19 @@
 
 import { runCommand } from './run-command.node.ts';
 
+// The first request to stop is asked for; whoever repeats it means it.
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(name, () => {
+    stop.abort(new Error(`The process got ${name}.`));
+    process.once(name, () => process.exit(130));
+  });
+}
+
 process.exitCode = await runCommand(process.argv.slice(2), {
   out: (text) => console.log(text),
   error: (text) => console.error(text),
   env: process.env,
   isTerminal: process.stdout.isTTY === true,
+  signal: stop.signal,
 });

@@ -1,143 +1,80 @@
-/** @file The command line as a function: `fedloom inspect <module> [export] [--graphs] [--mermaid]`. */
+/** @file The command line as a function: finds the command, and says what went wrong. */
 
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
-import type { AnyComputation } from '../../computations/computation.ts';
-import { isComputation } from '../../computations/value.ts';
-import { inspect } from './inspect.ts';
-import { toMermaid } from './mermaid.ts';
-import { type Mark, type Paint, plainText } from './paint.ts';
+import { TransportError } from '../../computations/types/index.ts';
+import { type Command, type ExitCode, type Surroundings, UsageError } from './command.ts';
+import { inspectCommand } from './inspect-command.node.ts';
 
-const USAGE = `Usage: fedloom inspect <module> [export] [--graphs] [--mermaid]
-
-Shows the computations that a module exports: type, building blocks, kernel graphs with their
-sizes, the compiled form, and what leaves the clients.
-
-  export     the name of one of them; all if it is left out
-  --graphs   every node of the kernel graphs, too
-  --mermaid  a Mermaid flowchart of the compiled form, for documents
-
-A module in TypeScript needs a loader: NODE_OPTIONS='--import tsx' npx fedloom inspect module.ts`;
-
-/** Where a command prints to, and what it is told by its surroundings. */
-export interface Surroundings {
-  readonly out: (text: string) => void;
-  readonly error: (text: string) => void;
-  readonly env: { readonly [name: string]: string | undefined };
-  /** True if `out` is a terminal. */
-  readonly isTerminal: boolean;
-}
+const COMMANDS: readonly Command[] = [inspectCommand];
 
 /**
  * Runs a command.
  * @param args what follows the name of the program.
- * @returns the exit code: 0, 1 if the module or the computation is at fault, 2 for a wrong command line.
  */
 export async function runCommand(
   args: readonly string[],
   surroundings: Surroundings,
-): Promise<0 | 1 | 2> {
+): Promise<ExitCode> {
   const { out, error } = surroundings;
-  let parsed: ReturnType<typeof parse>;
-  try {
-    parsed = parse(args);
-  } catch (reason) {
-    error(`${message(reason)}\n\n${USAGE}`);
+  const [name, ...rest] = args;
+  const command = COMMANDS.find((known) => known.name === name);
+  if (command === undefined) {
+    if (name === undefined || isHelp(name)) {
+      (name === undefined ? error : out)(overview());
+      return name === undefined ? 2 : 0;
+    }
+    error(`There is no command '${name}'.\n\n${overview()}`);
     return 2;
   }
-  const { values, positionals } = parsed;
-  const [command, module, name, ...others] = positionals;
-  if (values.help === true) {
-    out(USAGE);
+  if (rest.some(isHelp)) {
+    out(command.usage);
     return 0;
-  }
-  if (command !== 'inspect' || module === undefined || others.length > 0) {
-    error(USAGE);
-    return 2;
   }
   try {
-    const found = selected(await load(module), module, name);
-    const paint = paintFor(surroundings);
-    const print = (computation: AnyComputation): string =>
-      values.mermaid === true
-        ? toMermaid(computation)
-        : inspect(computation, { paint, graphs: values.graphs === true });
-    out(found.map(print).join(values.mermaid === true ? '\n\n' : '\n\n\n'));
-    return 0;
+    return await command.run(rest, surroundings);
   } catch (reason) {
+    if (isUsage(reason)) {
+      error(`${message(reason)}\n\n${command.usage}`);
+      return 2;
+    }
     error(message(reason));
-    return 1;
+    return exitCodeOf(reason);
   }
 }
 
-function parse(args: readonly string[]) {
-  return parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      graphs: { type: 'boolean' },
-      mermaid: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
-  });
+function overview(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return `Usage: fedloom <command> [options]\n\n${lines.join('\n')}\n\nfedloom <command> --help says more.`;
 }
 
-type Exports = ReadonlyMap<string, AnyComputation>;
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h';
+}
 
-/** The computations that a module exports, by name. */
-async function load(module: string): Promise<Exports> {
-  const { href } = pathToFileURL(resolve(module));
-  const exports: { readonly [name: string]: unknown } = await import(href);
-  return new Map(
-    Object.entries(exports).flatMap(([name, value]) =>
-      isComputation(value) ? [[name, value] as const] : [],
-    ),
+function isUsage(reason: unknown): boolean {
+  if (reason instanceof UsageError) return true;
+  // What node:util's parseArgs throws.
+  return (
+    reason instanceof Error && 'code' in reason && String(reason.code).startsWith('ERR_PARSE_ARGS_')
   );
 }
 
-function selected(
-  exports: Exports,
-  module: string,
-  name: string | undefined,
-): readonly AnyComputation[] {
-  const names = [...exports.keys()].join(', ');
-  if (exports.size === 0) {
-    throw new Error(
-      `${module} exports no computation. Export what federatedComputation or tensorComputation returns.`,
-    );
+function exitCodeOf(reason: unknown): ExitCode {
+  if (!(reason instanceof TransportError)) return 1;
+  switch (reason.code) {
+    case 'transport.unauthenticated':
+    case 'transport.permission_denied':
+    case 'transport.unimplemented':
+      return 3;
+    default:
+      return 4;
   }
-  if (name === undefined) return [...exports.values()];
-  const found = exports.get(name);
-  if (found !== undefined) return [found];
-  throw new Error(`${module} exports no computation '${name}'. It exports: ${names}.`);
-}
-
-/** Numbers of the escape sequences (ECMA-48, SGR) that begin and end a mark. */
-const STYLES: { readonly [M in Mark]: readonly [begin: number, end: number] } = {
-  heading: [1, 22],
-  name: [36, 39],
-  type: [34, 39],
-  dim: [2, 22],
-  warning: [33, 39],
-  safe: [32, 39],
-};
-
-/** Colour on a terminal, or with FORCE_COLOR; never with NO_COLOR (no-color.org). */
-function paintFor({ env, isTerminal }: Surroundings): Paint {
-  const { NO_COLOR = '', FORCE_COLOR = '' } = env;
-  const isForced = FORCE_COLOR !== '' && FORCE_COLOR !== '0';
-  if (NO_COLOR !== '' || !(isForced || isTerminal)) return plainText;
-  return (mark, text) => {
-    const [begin, end] = STYLES[mark];
-    return `\u001b[${begin}m${text}\u001b[${end}m`;
-  };
 }
 
 function message(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const isTypeScript = 'code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION';
   return isTypeScript
-    ? `${error.message}\nA module in TypeScript needs a loader: NODE_OPTIONS='--import tsx' npx fedloom inspect …`
+    ? `${error.message}\nA module in TypeScript needs a loader: NODE_OPTIONS='--import tsx' npx fedloom …`
     : error.message;
 }

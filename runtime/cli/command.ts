@@ -1,0 +1,36 @@
+/** @file What a command of the program `fedloom` is, and what it is told by its surroundings. */
+
+/**
+ * What a command ends with. 0: all went well. 1: what it was given is at fault, a module or a
+ * computation. 2: the command line is wrong. 3: the other side refuses this process for good, by its
+ * certificate or its name. 4: the other side cannot be reached, or is gone. 130: it was interrupted before
+ * it could finish.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 130;
+
+/** Where a command prints to, and what it is told by its surroundings. */
+export interface Surroundings {
+  readonly out: (text: string) => void;
+  readonly error: (text: string) => void;
+  readonly env: { readonly [name: string]: string | undefined };
+  /** True if `out` is a terminal. */
+  readonly isTerminal: boolean;
+  /**
+   * Aborted when the process is asked to stop. A command that serves then finishes what it does,
+   * within its limit, and ends. @default never
+   */
+  readonly signal?: AbortSignal;
+}
+
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What `--help` prints: usage, options, examples. */
+  readonly usage: string;
+  /** @param args what follows the name of the command, without `--help`. */
+  run(args: readonly string[], surroundings: Surroundings): Promise<ExitCode>;
+}
+
+/** The command line cannot be understood; the message says why. */
+export class UsageError extends Error {}
