@@ -1,6 +1,8 @@
 /** @file Placing and moving values: broadcast, value, evaluation at a place, zip. */
 
+import { data } from '../computations/building-blocks.ts';
 import type { Computation, Operand, Value, ValueLike } from '../computations/computation.ts';
+import { currentTrace } from '../computations/trace.ts';
 import {
   type ArgumentOf,
   type AtClients,
@@ -14,7 +16,7 @@ import {
   type StructType,
   type Type,
 } from '../computations/types/index.ts';
-import { toBlock } from '../computations/value.ts';
+import { bindValue, toBlock } from '../computations/value.ts';
 import { bindIntrinsic, toPlaced, zippedType } from './build.ts';
 import { argumentTypes, defineIntrinsic } from './definition.ts';
 
@@ -94,6 +96,23 @@ export function federatedValue(
   const definition =
     placement === 'clients' ? FEDERATED_VALUE_AT_CLIENTS : FEDERATED_VALUE_AT_SERVER;
   return bindIntrinsic(definition, [node], federated(node.type, placement, true));
+}
+
+/**
+ * The data that each client has under a name: `{T}@CLIENTS`. It is found where the client is, by its
+ * own data source, and nobody sends it anywhere; how many clients there are is said by the stack.
+ * @param type of what one client has: a tensor, a struct, or a sequence for data of any length.
+ * @throws FederatedTypeError `type.invalid` for a name that is empty.
+ */
+export function federatedData<M extends Type>(name: string, type: M): Operand<AtClients<M, false>> {
+  currentTrace('federatedData');
+  if (typeof name !== 'string' || name === '') {
+    throw new FederatedTypeError(
+      'type.invalid',
+      `federatedData takes the name by which clients know their data; got ${JSON.stringify(name)}.`,
+    );
+  }
+  return bindValue(data(name, federated(type, 'clients', false)), 'federated_data');
 }
 
 /** Runs a computation without parameters at the server or, once for each, at the clients. */

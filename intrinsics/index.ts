@@ -10,6 +10,7 @@ export {
 } from './aggregate.ts';
 export {
   federatedBroadcast,
+  federatedData,
   federatedEval,
   federatedValue,
   federatedZip,

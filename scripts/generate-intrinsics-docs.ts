@@ -104,10 +104,7 @@ function functionPage(each: DocumentedFunction): string {
       ? []
       : ['', '## Types', '', '```typescript', each.types.join('\n\n'), '```']),
     '',
-    '## Intrinsics',
-    '',
-    ...definitionTable(definitions),
-    '',
+    ...(definitions.length === 0 ? [] : ['## Intrinsics', '', ...definitionTable(definitions), '']),
     `Source: [${each.file}](../../${each.file}) · [all intrinsics](README.md)`,
   );
 }
