@@ -6,6 +6,7 @@
 
 import type { BuildingBlock } from '../computations/building-blocks.ts';
 import type { MaterializedValue, Type } from '../computations/types/index.ts';
+import type { ReleasePermit } from './leaf/operator.ts';
 import type { Lost } from './lost-client.ts';
 import type { ProgressListener } from './progress.ts';
 
@@ -24,6 +25,11 @@ export interface RequestOptions {
   readonly signal?: AbortSignal;
   /** Told of the progress of the request. */
   readonly onProgress?: ProgressListener;
+  /**
+   * What the guard of a client says about a call of a releasing operator. Guards set it for the
+   * executors below them and take no notice of one from above; it never travels.
+   */
+  readonly permit?: ReleasePermit;
 }
 
 /**

@@ -26,6 +26,11 @@ export interface OperatorEnvironment {
   readonly type: FunctionType;
   /** `n` bytes fit for cryptography; tests inject repeatable ones. */
   readonly random: (n: number) => Uint8Array;
+  /**
+   * What the released value came from, as the guard of this client tracked it: equal at all clients
+   * that were given the same. Empty where nobody guards, and for what is public anyway.
+   */
+  readonly context: Uint8Array;
 }
 
 /**
@@ -47,9 +52,59 @@ export interface OperatorRecipe {
   readonly options: unknown;
 }
 
+/**
+ * Says that the result of an operator may leave its client although a value in its argument is
+ * private, because a protocol hides it. A guard asks its policy before such a call; results of all
+ * operators that do not say so are as private as their arguments.
+ */
+export interface Release {
+  /** Where the value is: the number of an element of the argument, or all of the argument. */
+  readonly value: number | 'argument';
+  /**
+   * - `hide`: the value leaves, hidden by the protocol that `termsOf` describes.
+   * - `state-context`: the value is not looked at, and not even handed to the operator (which gets an
+   *   empty struct); only what it came from is used.
+   */
+  readonly does: 'hide' | 'state-context';
+  /**
+   * What was agreed on, read from the arguments.
+   * @throws the operator's own errors for messages that cannot be read.
+   */
+  termsOf?(args: readonly OperatorValue[]): ReleaseTerms;
+}
+
+/** Under which terms a value is to leave. */
+export interface ReleaseTerms {
+  /** As policies name it: `secAgg`, `secAggPlus`, `masking`, `paillier`, `perturbations`. */
+  readonly protocol: string;
+  /** Of the cohort. */
+  readonly clients: number;
+  /** Whom the protocol withstands, where there are several kinds of it. */
+  readonly model?: 'active' | 'semi-malicious' | 'semi-honest';
+  /** How many of those who hold shares of a secret reveal it, and of how many. */
+  readonly threshold?: { readonly shares: number; readonly of: number };
+  readonly vectors: readonly ReleasedVector[];
+}
+
+export interface ReleasedVector {
+  readonly length: number;
+  /** The most that a value can be: an upper bound, or the modulus less one. */
+  readonly largest: bigint;
+}
+
+/** What a guard has to say about one call of a releasing operator. */
+export interface ReleasePermit {
+  /** See `OperatorEnvironment.context`. */
+  readonly context: Uint8Array;
+  /** @throws PolicyError before anything is done, so that no state is used up. */
+  check(terms: ReleaseTerms): void;
+}
+
 export interface Operator {
   readonly uri: string;
   readonly purity: OperatorPurity;
+  /** Whether the operator makes something public of a private value. @default it does not */
+  readonly release?: Release;
   /** Without one it runs on the thread that made it. The same object for all that it makes. */
   readonly recipe?: OperatorRecipe;
   /**

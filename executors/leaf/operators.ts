@@ -19,7 +19,7 @@ import { interruptible } from '../interruption.ts';
 import { LayerExecutor } from '../tree-executor.ts';
 import { releaseAll, StructNode, type TargetNode, ValueNode } from '../value-tree.ts';
 import { linearReuse, type OpaqueValue } from './opaque.ts';
-import { isData, type Operator, type OperatorValue } from './operator.ts';
+import { isData, type Operator, type OperatorValue, type ReleasePermit } from './operator.ts';
 
 export interface OperatorExecutorOptions {
   /** Source of random bytes for operators. @default `crypto.getRandomValues` */
@@ -74,14 +74,17 @@ export class OperatorExecutor extends LayerExecutor {
     if (argument !== null && type.parameter !== null) {
       requireAssignable(type.parameter, argument.type, `The argument of ${operator.uri}`);
     }
-    const given = argument === null ? null : await this.#gather(argument, options);
+    const given = argument === null ? null : await this.#gatherFor(operator, argument, options);
     this.requireOpen();
     // A linear state that would be spent for nothing is better kept.
     options.signal?.throwIfAborted();
+    const { permit } = options;
     // Nothing is awaited between these lines: of two concurrent calls only one gets a linear state.
+    if (permit !== undefined) checkRelease(operator, given, permit);
     if (given !== null) spendLinear(operator, given);
+    const environment = { type, random: this.#random, context: permit?.context ?? NO_CONTEXT };
     const result = await interruptible(
-      Promise.resolve(operator.run(given, { type, random: this.#random })),
+      Promise.resolve(operator.run(given, environment)),
       options.signal,
       (late) => this.#discard(late),
     );
@@ -114,6 +117,22 @@ export class OperatorExecutor extends LayerExecutor {
   protected override async shutDown(): Promise<void> {
     this.#opaque.releaseAll();
     await super.shutDown();
+  }
+
+  /** The argument, without the value that an operator does not look at. */
+  async #gatherFor(
+    { release }: Operator,
+    argument: ValueNode,
+    options: RequestOptions,
+  ): Promise<OperatorValue> {
+    if (release?.does !== 'state-context') return this.#gather(argument, options);
+    if (release.value === 'argument' || !(argument instanceof StructNode)) return NOTHING;
+    const elements = await Promise.all(
+      argument.elements.map((element, i) =>
+        i === release.value ? NOTHING : this.#gather(element, options),
+      ),
+    );
+    return { kind: 'struct', elements };
   }
 
   /** The argument of an operator: data read from the target, opaque values as they are. */
@@ -221,6 +240,20 @@ class OperatorNode extends ValueNode {
 
   protected override free(): void {}
 }
+
+/** @throws PolicyError for terms that the client's policy does not allow. */
+function checkRelease(
+  { uri, release }: Operator,
+  argument: OperatorValue | null,
+  permit: ReleasePermit,
+): void {
+  if (release?.does !== 'hide') return;
+  if (release.termsOf === undefined) throw new TypeError(`${uri} hides a value on unknown terms.`);
+  permit.check(release.termsOf(argument?.kind === 'struct' ? argument.elements : []));
+}
+
+const NOTHING: OperatorValue = { kind: 'struct', elements: [] };
+const NO_CONTEXT = new Uint8Array(0);
 
 /** Takes all linear values of an argument, or none if one of them was used up before. */
 function spendLinear(operator: Operator, argument: OperatorValue): void {

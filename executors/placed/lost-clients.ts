@@ -7,6 +7,7 @@
 import {
   ExecutionError,
   type MaterializedValue,
+  PolicyError,
   type Type,
 } from '../../computations/types/index.ts';
 import type { ExecutorValue, RequestOptions } from '../executor.ts';
@@ -84,6 +85,11 @@ export interface ClientFailure {
   readonly error: unknown;
 }
 
+function lossReason(error: unknown): Lost['reason'] {
+  if (error instanceof ClientTimeout) return 'timeout';
+  return error instanceof PolicyError ? 'refused' : 'failed';
+}
+
 /** The value of a client that has just failed; progress tells of it. */
 export function loseClient(
   { client, work, error }: ClientFailure,
@@ -93,7 +99,7 @@ export function loseClient(
   const loss: Lost = {
     client: `clients/${client}`,
     stage: work,
-    reason: error instanceof ClientTimeout ? 'timeout' : 'failed',
+    reason: lossReason(error),
     cause: error,
   };
   onProgress?.({ kind: 'client-lost', ...loss });

@@ -6,6 +6,7 @@
 
 import {
   ExecutionError,
+  PolicyError,
   ProtocolAbortError,
   type ProtocolAbortErrorCode,
   ValueError,
@@ -155,6 +156,7 @@ function lossReason(cause: unknown): Lost['reason'] {
   if (cause instanceof StageTimeout) return 'timeout';
   const refused =
     cause instanceof ProtocolAbortError ||
+    cause instanceof PolicyError ||
     (cause instanceof ExecutionError && cause.code === 'execution.secure_sum_range');
   return refused ? 'refused' : 'failed';
 }

@@ -11,6 +11,7 @@ import type {
   OperatorPurity,
   OperatorStruct,
   OperatorValue,
+  Release,
 } from '../leaf/operator.ts';
 
 export interface OperatorDefinition {
@@ -18,6 +19,8 @@ export interface OperatorDefinition {
   /** Signature in compact notation. Capital letters are type variables, e.g. `V` for a value. */
   readonly signature: string;
   readonly purity: OperatorPurity;
+  /** See `Operator.release`. */
+  readonly release?: Release;
   run(
     args: readonly OperatorValue[],
     environment: OperatorEnvironment,
@@ -25,12 +28,19 @@ export interface OperatorDefinition {
 }
 
 /** An operator whose arguments are the elements of a struct. */
-export function defineOperator({ uri, signature, purity, run }: OperatorDefinition): Operator {
+export function defineOperator({
+  uri,
+  signature,
+  purity,
+  release,
+  run,
+}: OperatorDefinition): Operator {
   const generic = parseType(signature);
   const several = generic.kind === 'function' && generic.parameter?.kind === 'struct';
   return {
     uri,
     purity,
+    ...(release !== undefined && { release }),
     checkType: (type: FunctionType) => void requireConcreteInstance(type, generic, uri),
     run: (argument, environment) => {
       if (argument === null) return run([], environment);

@@ -18,7 +18,7 @@ import { decoded, requireNoFault } from './faults.ts';
 import { inputVectors } from './input-vectors.ts';
 import { bytesValue } from './participant.ts';
 import type { SecureTerm } from './protocol.ts';
-import { type RoundSetup, roundSetupCodec } from './round-setup.ts';
+import { type RoundSetup, releaseTerms, roundSetupCodec } from './round-setup.ts';
 
 /** A client's key and what it agreed to mask; used up by masking. */
 export const maskingState = opaqueKind<ClientState>('masking_state', { linear: true });
@@ -60,12 +60,17 @@ export function maskingOperators({ minimumClients }: MaskingOperatorOptions): re
       uri: 'masking_mask_input',
       signature: '(<masking_state,uint8[?],V> -> uint8[?])',
       purity: 'linear',
-      run: ([state, message, value]) => {
+      release: {
+        value: 2,
+        does: 'hide',
+        termsOf: ([state]) => releaseTerms('masking', maskingState.unwrap(state).setup),
+      },
+      run: ([state, message, value], { context }) => {
         const { protocol, setup } = maskingState.unwrap(state);
         try {
           const roster = decoded(rosterCodec.decode(bytesOf(message)));
           const vectors = inputVectors(value, setup.terms);
-          const masked = requireNoFault(maskClientInput(protocol, roster, { vectors }));
+          const masked = requireNoFault(maskClientInput(protocol, roster, { vectors, context }));
           return bytesValue(maskedInputCodec.encode(masked.message));
         } finally {
           wipe(protocol);

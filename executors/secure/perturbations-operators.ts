@@ -3,6 +3,7 @@
  * client a perturbation, and masks its value once.
  */
 
+import { equalBytes } from '#crypto';
 import {
   advertisedKeyCodec,
   deliveredPerturbationsCodec,
@@ -28,7 +29,7 @@ import { inputVectors } from './input-vectors.ts';
 import { maskingParameters } from './masking-operators.ts';
 import { bytesValue } from './participant.ts';
 import type { SecureTerm } from './protocol.ts';
-import { type RoundSetup, roundSetupCodec } from './round-setup.ts';
+import { type RoundSetup, releaseTerms, roundSetupCodec } from './round-setup.ts';
 
 /** A client's key and what it agreed to mask; used up by the exchange. */
 export const perturbationsState = opaqueKind<Held<PerturbationsClientState>>(
@@ -37,14 +38,16 @@ export const perturbationsState = opaqueKind<Held<PerturbationsClientState>>(
 );
 
 /** What a client keeps of the perturbations it sent; used up by masking. */
-export const exchangedState = opaqueKind<Held<ExchangedPerturbationsState>>(
-  'perturbations_exchanged',
-  { linear: true },
-);
+export const exchangedState = opaqueKind<Exchanged>('perturbations_exchanged', { linear: true });
 
 interface Held<State> {
   readonly protocol: State;
   readonly setup: RoundSetup;
+}
+
+interface Exchanged extends Held<ExchangedPerturbationsState> {
+  /** What the perturbations are bound to: they hide nothing else. */
+  readonly context: Uint8Array;
 }
 
 export interface PerturbationOperatorOptions {
@@ -80,16 +83,18 @@ export function perturbationOperators({
     }),
     defineOperator({
       uri: 'perturbations_exchange',
-      signature: '(<perturbations_state,uint8[?]> -> <perturbations_exchanged,uint8[?]>)',
+      signature: '(<perturbations_state,uint8[?],V> -> <perturbations_exchanged,uint8[?]>)',
       purity: 'linear',
-      run: ([state, message], { random }) => {
+      // Perturbations are sealed before the value is masked, and open only in its context.
+      release: { value: 2, does: 'state-context' },
+      run: ([state, message], { random, context }) => {
         const { protocol, setup } = perturbationsState.unwrap(state);
         try {
           const roster = decoded(rosterCodec.decode(bytesOf(message)));
           const exchanged = requireNoFault(
-            exchangePerturbations(protocol, roster, { rng: random as Rng }),
+            exchangePerturbations(protocol, roster, { rng: random as Rng, context }),
           );
-          const held = exchangedState.wrap({ protocol: exchanged.state, setup }, () =>
+          const held = exchangedState.wrap({ protocol: exchanged.state, setup, context }, () =>
             discardPerturbations(exchanged.state),
           );
           return operatorStruct(held, bytesValue(sentPerturbationsCodec.encode(exchanged.message)));
@@ -102,9 +107,15 @@ export function perturbationOperators({
       uri: 'perturbations_mask_input',
       signature: '(<perturbations_exchanged,uint8[?],V> -> uint8[?])',
       purity: 'linear',
-      run: ([state, message, value]) => {
-        const { protocol, setup } = exchangedState.unwrap(state);
+      release: {
+        value: 2,
+        does: 'hide',
+        termsOf: ([state]) => releaseTerms('perturbations', exchangedState.unwrap(state).setup),
+      },
+      run: ([state, message, value], { context }) => {
+        const { protocol, setup, context: exchanged } = exchangedState.unwrap(state);
         try {
+          requireSameContext(context, exchanged);
           const delivered = decoded(deliveredPerturbationsCodec.decode(bytesOf(message)));
           const vectors = inputVectors(value, setup.terms);
           const masked = requireNoFault(maskWithPerturbations(protocol, delivered, vectors));
@@ -115,6 +126,17 @@ export function perturbationOperators({
       },
     }),
   ];
+}
+
+/** @throws ProtocolAbortError `context-mismatch` for another value than perturbations were sent for. */
+function requireSameContext(given: Uint8Array, exchanged: Uint8Array): void {
+  if (equalBytes(given, exchanged)) return;
+  throw faultError({
+    kind: 'fault',
+    stage: 'mask',
+    code: 'context-mismatch',
+    message: 'the perturbations were sent for a value of another computation or model',
+  });
 }
 
 /**

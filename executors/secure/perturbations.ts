@@ -156,7 +156,7 @@ class PerturbationsSession implements ProtocolSession {
       const roster = rosterCodec.encode(keyed.message as Roster);
 
       const sealed = await this.#step('exchange', task, states, (client, i) =>
-        client.call('perturbations_exchange', [keys[i]!.kept, roster], EXCHANGED),
+        client.call('perturbations_exchange', [keys[i]!.kept, roster, values[i]!], EXCHANGED),
       );
       const exchanged = collect(
         keyed.state,

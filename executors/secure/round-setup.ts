@@ -18,6 +18,7 @@ import {
   messageCodec,
 } from '../../protocols/wire/message-codec.ts';
 import { readUnsigned, writeUnsigned } from '../../protocols/wire/unsigned.ts';
+import type { ReleaseTerms } from '../leaf/operator.ts';
 import type { ProtocolParties, SecureSumTask, SecureTerm } from './protocol.ts';
 
 export interface RoundSetup {
@@ -42,6 +43,21 @@ export function encodeSetup(
     clients: parties.clients.length,
     terms: task.terms,
   });
+}
+
+/** Under which terms a value of a round that was set up so is to leave its client. */
+export function releaseTerms(
+  protocol: string,
+  { clients, terms }: Pick<RoundSetup, 'clients' | 'terms'>,
+): ReleaseTerms {
+  return {
+    protocol,
+    clients,
+    vectors: terms.map(({ kind, length, bound }) => ({
+      length,
+      largest: kind === 'sum' ? bound : bound - 1n,
+    })),
+  };
 }
 
 export const roundSetupCodec: MessageCodec<RoundSetup> = messageCodec(

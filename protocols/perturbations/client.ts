@@ -112,14 +112,16 @@ export function startPerturbationsClient(
 /**
  * Second stage: draws a perturbation for each other client of the roster and seals it. The state is
  * consumed and its key erased whatever the outcome.
+ * @param options a context, if it was not known when the client started, is bound from here on.
  * @throws ProtocolError `state-consumed`
  */
 export function exchangePerturbations(
   state: PerturbationsClientState,
   roster: Roster,
-  { rng = randomBytes }: { readonly rng?: Rng } = {},
+  { rng = randomBytes, context }: { readonly rng?: Rng; readonly context?: Uint8Array } = {},
 ): PerturbationsExchanged | PerturbationsClientFault {
-  const { setup, keys } = state.consume();
+  const { setup: started, keys } = state.consume();
+  const setup = context === undefined ? started : { ...started, context };
   try {
     const problem = problemOfRosterFor(setup, keys.publicKey, roster);
     if (problem !== undefined) {

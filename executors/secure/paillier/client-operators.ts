@@ -8,13 +8,18 @@ import {
   type PaillierClientSetup,
   type Rng,
 } from '../../../protocols/index.ts';
-import { type Operator, type OperatorValue, operatorStruct } from '../../leaf/operator.ts';
+import {
+  type Operator,
+  type OperatorValue,
+  operatorStruct,
+  type ReleaseTerms,
+} from '../../leaf/operator.ts';
 import { sealFor } from '../channel-operators.ts';
 import { bytesOf, defineOperator } from '../define-operator.ts';
 import { decoded, requireNoFault } from '../faults.ts';
 import { inputVectors } from '../input-vectors.ts';
 import { bytesValue } from '../participant.ts';
-import { roundSetupCodec } from '../round-setup.ts';
+import { releaseTerms, roundSetupCodec } from '../round-setup.ts';
 import { openChannelKey } from './channel-key.ts';
 import { paillierEncryptor } from './key-operators.ts';
 import {
@@ -37,10 +42,13 @@ function plainOperator(policy: PaillierPolicy): Operator {
     uri: 'paillier_encrypt',
     signature: '(<paillier_encryptor,uint8[?],uint8[?],V> -> uint8[?])',
     purity: 'random',
-    run: async ([prepared, message, recipient, value], { random }) => {
+    release: { value: 3, does: 'hide', termsOf: releaseTermsOf },
+    run: async ([prepared, message, recipient, value], { random, context }) => {
       const rng = random as Rng;
       const { setup, vectors } = inputOf(policy, prepared, message, value);
-      const { message: input } = requireNoFault(encryptClientInput(setup, { vectors }, { rng }));
+      const { message: input } = requireNoFault(
+        encryptClientInput(setup, { vectors, context }, { rng }),
+      );
       const bytes = encryptedInputCodec.encode(input);
       return bytesValue(await toAggregator(policy, setup, bytesOf(recipient), bytes, rng));
     },
@@ -53,12 +61,13 @@ function maskedOperator(policy: PaillierPolicy): Operator {
     uri: 'paillier_encrypt_masked',
     signature: '(<paillier_encryptor,uint8[?],uint8[?],uint8[?],V> -> <uint8[?],uint8[?]>)',
     purity: 'random',
-    run: async ([prepared, message, maskKeeper, keyHolder, value], { random }) => {
+    release: { value: 4, does: 'hide', termsOf: releaseTermsOf },
+    run: async ([prepared, message, maskKeeper, keyHolder, value], { random, context }) => {
       const rng = random as Rng;
       const { setup, vectors } = inputOf(policy, prepared, message, value);
       const { client: from, session } = setup;
       const recipient = openChannelKey(bytesOf(keyHolder), policy.keyHolder, policy.identities);
-      const made = requireNoFault(encryptMaskedInput(setup, { vectors }, { rng }));
+      const made = requireNoFault(encryptMaskedInput(setup, { vectors, context }, { rng }));
       // Sealed always: the mask keeper must not see what its masks cover.
       const route = { session, from, to: policy.keyHolder };
       const input = await sealFor(route, recipient, encryptedInputCodec.encode(made.message), rng);
@@ -67,6 +76,10 @@ function maskedOperator(policy: PaillierPolicy): Operator {
       return operatorStruct(bytesValue(mask), bytesValue(input));
     },
   });
+}
+
+function releaseTermsOf([, message]: readonly OperatorValue[]): ReleaseTerms {
+  return releaseTerms('paillier', decoded(roundSetupCodec.decode(bytesOf(message))));
 }
 
 function inputOf(

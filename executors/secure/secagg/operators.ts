@@ -4,6 +4,7 @@
  * encoded answer. The identity, the roster and the policy are the client's own.
  */
 
+import { sha256 } from '#crypto';
 import {
   ExecutionError,
   type IntegerDType,
@@ -49,6 +50,7 @@ import {
   type OperatorEnvironment,
   type OperatorValue,
   operatorStruct,
+  type Release,
 } from '../../leaf/operator.ts';
 import { bytesOf, defineOperator } from '../define-operator.ts';
 import { decoded, faultError, requireNoFault } from '../faults.ts';
@@ -118,11 +120,11 @@ export function secAggOperators(options: SecAggOperatorOptions): readonly Operat
       'secagg_mask_vectors',
       dealtSharesCodec,
       maskedVectorsCodec,
-      ({ state, message, agreement, value }) => {
+      ({ state, message, agreement, value, context }) => {
         const vectors = vectorsOf(value, termsFor(value, agreement.vectors));
-        return maskClientVectors(state as never, message, { vectors });
+        return maskClientVectors(state as never, message, { vectors, context });
       },
-      ',V',
+      MASKS_VALUE,
     ),
     stepOperator('secagg_confirm_survivors', survivorSetCodec, confirmationCodec, (step) =>
       confirmSurvivors(step.state as never, step.message),
@@ -133,6 +135,14 @@ export function secAggOperators(options: SecAggOperatorOptions): readonly Operat
     lastOperator('secagg_unmask_survivors', survivorSetCodec, (state, message) =>
       unmaskSurvivors(state as never, message),
     ),
+    defineOperator({
+      uri: 'secagg_state_context',
+      signature: '(V -> uint8[?])',
+      purity: 'pure',
+      // Said before the round, so that the server knows what most of the clients mask.
+      release: { value: 'argument', does: 'state-context' },
+      run: (_, { context }) => bytesValue(sha256(context)),
+    }),
   ];
 }
 
@@ -141,7 +151,36 @@ interface Step<M> {
   readonly agreement: SecAggAgreement;
   readonly message: M;
   readonly value: OperatorValue | undefined;
+  readonly context: Uint8Array;
   readonly rng: Rng;
+}
+
+/** The step that takes a value too, and lets it go under masks. */
+const MASKS_VALUE: { readonly parameter: string; readonly release: Release } = {
+  parameter: ',V',
+  release: {
+    value: 2,
+    does: 'hide',
+    termsOf: ([kept]) => {
+      const { agreement } = secAggState.unwrap(kept);
+      const { graph, clients, model, neighbours, threshold, vectors } = agreement;
+      return {
+        protocol: graph === 'complete' ? 'secAgg' : 'secAggPlus',
+        clients,
+        model,
+        threshold: { shares: threshold, of: neighbours + 1 },
+        vectors: vectors.map((vector) => ({
+          length: vector.length,
+          largest: vector.kind === 'sum' ? largestOf(vector) : vector.modulus - 1n,
+        })),
+      };
+    },
+  },
+};
+
+function largestOf({ maximum }: SumVector): bigint {
+  if (typeof maximum === 'bigint') return maximum;
+  return maximum.reduce((most, each) => (each > most ? each : most), 0n);
 }
 
 function stepOperator<In extends object, Out>(
@@ -153,18 +192,19 @@ function stepOperator<In extends object, Out>(
   ) =>
     | { readonly kind: 'continue'; readonly state: SecAggClientState; readonly message: Out }
     | Fault,
-  more = '',
+  { parameter = '', release }: { readonly parameter?: string; readonly release?: Release } = {},
 ): Operator {
   return defineOperator({
     uri,
-    signature: `(<secagg_state,uint8[?]${more}> -> <secagg_state,uint8[?]>)`,
+    signature: `(<secagg_state,uint8[?]${parameter}> -> <secagg_state,uint8[?]>)`,
     purity: 'linear',
-    run: ([kept, bytes, value], { random }: OperatorEnvironment) => {
+    ...(release !== undefined && { release }),
+    run: ([kept, bytes, value], { random, context }: OperatorEnvironment) => {
       const { protocol: state, agreement } = secAggState.unwrap(kept);
       try {
         const message = decoded<In>(takes.decode(bytesOf(bytes)));
         const step = requireNoFault(
-          run({ state, agreement, message, value, rng: random as Rng }),
+          run({ state, agreement, message, value, context, rng: random as Rng }),
         ) as { readonly state: SecAggClientState; readonly message: Out };
         return operatorStruct(wrap(step.state, agreement), bytesValue(gives.encode(step.message)));
       } finally {

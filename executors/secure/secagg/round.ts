@@ -4,6 +4,7 @@
  * something that answers bytes with bytes, so any transport carries it.
  */
 
+import { equalBytes } from '#crypto';
 import { ProtocolAbortError } from '../../../computations/types/index.ts';
 import {
   advanceSecAggServer,
@@ -39,12 +40,18 @@ import {
 import type { RequestOptions } from '../../executor.ts';
 import { atSurvivors, type Lost, type Reachable } from '../cohort.ts';
 import { decoded, faultError, requireNoFault } from '../faults.ts';
+import { StatedContexts } from './stated-contexts.ts';
 import { removeMasksHere, type UnmaskingPool } from './unmasking.ts';
 
 /** A client as the round sees it. */
 export interface SecAggPeer extends Reachable<SecAggPeer> {
   /** Its answer to a message of the server. */
   answer(stage: SecAggServerStage, message: Uint8Array): Promise<Uint8Array>;
+  /**
+   * The SHA-256 of the context that it is going to bind its masks to, if it says so beforehand. Asked
+   * where the set-up of the round does not say what it must be.
+   */
+  statedContext?(): Promise<Uint8Array>;
   /** The round goes on without it, or is over: what it keeps for the round can go. */
   leave(): void;
 }
@@ -94,6 +101,9 @@ export class SecAggRound {
   readonly #peers: readonly SecAggPeer[];
   readonly #options: SecAggRoundOptions;
   readonly #lost = new Map<number, Lost>();
+  /** `undefined` where the set-up says what everyone's context must be. */
+  readonly #contexts: StatedContexts | undefined;
+  #context: Uint8Array | undefined;
   #turn: SecAggServerAdvanced | undefined;
   #state: SecAggServerState;
   #toClients = 0;
@@ -111,6 +121,7 @@ export class SecAggRound {
     }
     this.#peers = peers;
     this.#options = options;
+    this.#contexts = setup.contextHash === undefined ? new StatedContexts() : undefined;
     this.#turn = startSecAggServer(setup);
     this.#state = this.#turn.state;
     for (const [client, loss] of options.lostBefore ?? []) this.#lost.set(client, loss);
@@ -138,6 +149,7 @@ export class SecAggRound {
 
   /** Passes shares on and collects masked vectors, which are added as they come. */
   async collectMaskedVectors(): Promise<void> {
+    this.#decideContext();
     await this.#ask('mask-vectors');
   }
 
@@ -209,7 +221,9 @@ export class SecAggRound {
           const client = asked[i] as number;
           const message = encodeForClient(turn.messages.get(client) as ServerMessage);
           this.#toClients += message.length;
-          this.#take(client, stage, await peer.answer(stage, message));
+          const stated = stage === 'advertise' ? this.#askContext(client, peer) : undefined;
+          const [answer] = await Promise.all([peer.answer(stage, message), stated]);
+          this.#take(client, stage, answer);
         },
       );
       for (const [i, loss] of lost.entries()) {
@@ -231,9 +245,42 @@ export class SecAggRound {
   #take(client: number, stage: SecAggServerStage, bytes: Uint8Array): void {
     this.#toServer += bytes.length;
     const message = decoded<ClientMessage>(CODECS[stage].decode(bytes), this.#name(client));
+    this.#requireContext(client, message);
     const taken = requireNoFault(receiveAtSecAggServer(this.#state, client, message));
     this.#state = taken.state;
     this.#options.onAnswer?.(this.#name(client), stage);
+  }
+
+  /** A client that does not say it is asked for its vectors all the same: they tell. */
+  async #askContext(client: number, peer: SecAggPeer): Promise<void> {
+    if (this.#contexts === undefined || peer.statedContext === undefined) return;
+    try {
+      this.#contexts.take(client, await peer.statedContext());
+    } catch {
+      // Not needed of this one.
+    }
+  }
+
+  #decideContext(): void {
+    try {
+      this.#context = this.#contexts?.decided((client) => !this.#lost.has(client));
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
+  /** @throws ProtocolAbortError `context-mismatch` before the vectors are added to the others'. */
+  #requireContext(client: number, message: ClientMessage): void {
+    if (this.#context === undefined || message.kind !== 'masked-vectors') return;
+    if (equalBytes(message.contextHash, this.#context)) return;
+    throw faultError({
+      kind: 'fault',
+      stage: 'mask-vectors',
+      code: 'context-mismatch',
+      offender: this.#name(client),
+      message: 'the vectors come from another computation or model than those of the others',
+    });
   }
 
   #step<T extends { readonly kind: string }>(

@@ -3,7 +3,6 @@
  * refuse a server that lies (Bonawitz et al. 2017; Bell et al. 2020).
  */
 
-import { sha256 } from '#crypto';
 import { structOf, ValueError } from '../../../computations/types/index.ts';
 import {
   Bitmap,
@@ -249,7 +248,6 @@ class SecAggSession implements ProtocolSession {
       {
         agreement,
         names,
-        contextHash: sha256(NO_CONTEXT),
         ...(roster !== undefined && { roster }),
       },
       {
@@ -323,9 +321,6 @@ function parametersFor(
   }
 }
 
-/** What clients of a stack bind their masks to; were it left to the first, it could shut out the rest. */
-const NO_CONTEXT = new Uint8Array(0);
-
 const STEP = structOf([
   { name: null, type: secAggState.type },
   { name: null, type: BYTES },
@@ -374,6 +369,10 @@ class ClientPeer implements SecAggPeer {
       case 'unmask':
         return await this.#party.request(lastStep, [state, message]);
     }
+  }
+
+  statedContext(): Promise<Uint8Array> {
+    return this.#party.request('secagg_state_context', [this.#holding.input]);
   }
 
   leave(): void {

@@ -88,7 +88,11 @@ test('a pinned key is the only one', () => {
 
 describe('the keys of a channel', () => {
   const make = async (injected?: X25519KeyPair): Promise<OpaqueValue> => {
-    const environment = { type: null as never, random: (n: number) => randomBytes(n) };
+    const environment = {
+      type: null as never,
+      random: (n: number) => randomBytes(n),
+      context: new Uint8Array(0),
+    };
     const made = await channelKeyOperator(injected).run(null, environment);
     return (made as OperatorStruct).elements[0] as OpaqueValue;
   };

@@ -55,7 +55,11 @@ const rng = deterministicRng(utf8('review'));
 
 function run(operators: ReadonlyMap<string, Operator>, uri: string, ...args: OperatorValue[]) {
   const argument: OperatorValue = args.length === 1 ? args[0]! : { kind: 'struct', elements: args };
-  return operators.get(uri)!.run(argument, { type: undefined as never, random: rng });
+  return operators.get(uri)!.run(argument, {
+    type: undefined as never,
+    random: rng,
+    context: new Uint8Array(0),
+  });
 }
 
 const bytes = (data: Uint8Array) => new TensorValue('uint8', [data.length], data);
