@@ -20,7 +20,10 @@ import {
 /** `content` is little-endian bytes; strings stand in a list in either form. */
 export type ArrayForm = 'list' | 'content';
 
-/** @throws ValueError `value.wrong_type` for a string that is no well-formed Unicode text. */
+/**
+ * In `content` form the message shows the memory of the tensor, which is copied when it is encoded.
+ * @throws ValueError `value.wrong_type` for a string that is no well-formed Unicode text.
+ */
 export function toArrayMessage(tensor: TensorValue, form: ArrayForm): ArrayMessage {
   const { dtype, shape, data } = tensor;
   return create(ArraySchema, {
@@ -118,27 +121,26 @@ function fromContent(
     throw decodeFault(`the content of an array of ${dtype} has ${content.length} bytes`);
   }
   const data = allocate(dtype, content.length / width) as Numbers;
-  bytesOf(data).set(littleEndian(content, width));
+  bytesOf(data).set(BIG_ENDIAN ? littleEndian(content, width) : content);
   if (dtype === 'bool' && (data as Uint8Array).some((element) => element > 1)) {
     throw decodeFault('an element of a bool array is neither 0 nor 1');
   }
   return data;
 }
 
-function toBytes(data: Numbers): Uint8Array<ArrayBuffer> {
-  return littleEndian(bytesOf(data), data.BYTES_PER_ELEMENT);
+function toBytes(data: Numbers): Uint8Array {
+  const bytes = bytesOf(data);
+  return BIG_ENDIAN ? littleEndian(bytes, data.BYTES_PER_ELEMENT) : bytes;
 }
 
 function bytesOf(data: Numbers): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** A copy of the bytes, with each element turned round if this machine is big-endian. */
-function littleEndian(bytes: Uint8Array, width: number): Uint8Array<ArrayBuffer> {
+/** A copy of the bytes for a machine that is big-endian: each element turned round. */
+function littleEndian(bytes: Uint8Array, width: number): Uint8Array {
   const copy = new Uint8Array(bytes);
-  if (BIG_ENDIAN) {
-    for (let i = 0; i < copy.length; i += width) copy.subarray(i, i + width).reverse();
-  }
+  for (let i = 0; i < copy.length; i += width) copy.subarray(i, i + width).reverse();
   return copy;
 }
 

@@ -20,6 +20,7 @@ export * from './gen/tensorflow_federated/proto/v0/executor_pb.ts';
 export { fromTypeMessage, toTypeMessage } from './types.ts';
 export {
   blockToValueMessage,
+  type DecodeValueOptions,
   fromValueMessage,
   type ReceivedValue,
   toValueMessage,

@@ -1,6 +1,7 @@
 /**
  * @file Values between processes as `tensorflow_federated.v0.Value` messages and back: data, with the
- * type that it shows, or a building block. A peer may send anything, so what is read is counted.
+ * type that it shows, or a building block. A peer may send anything, so what is read is counted: a
+ * few bytes can stand for an element of a sequence that takes kilobytes.
  */
 
 import { create } from '@bufbuild/protobuf';
@@ -9,9 +10,10 @@ import {
   compactNotation,
   type FederatedType,
   federated,
+  GraphError,
   type MaterializedValue,
   requireAssignable,
-  type SequenceType,
+  sequence,
   structOf,
   type TensorValue,
   type Type,
@@ -36,7 +38,16 @@ export type ReceivedValue =
   | { readonly kind: 'data'; readonly value: MaterializedValue; readonly type: Type }
   | { readonly kind: 'block'; readonly block: BuildingBlock };
 
+export interface DecodeValueOptions extends DecodeBlockOptions {
+  /**
+   * The most tensors and structs that a value may consist of, however few bytes stand for them.
+   * @default 4,194,304
+   */
+  readonly maxNodes?: number;
+}
+
 /**
+ * Tensors of numbers are not copied: the message shows the same memory, until it is encoded.
  * @param value readable any number of times: sequences are arrays.
  * @param type its type, which gives the names of struct elements and the types of sequences.
  * @throws ValueError `value.wrong_structure` for data that does not have the type's structure, or a
@@ -92,17 +103,19 @@ export function blockToValueMessage(block: BuildingBlock): ValueMessage {
 }
 
 /**
- * @throws GraphError `graph.decode` for a message without sense, or what `decodeBlock` throws.
+ * @throws GraphError `graph.decode` for a message without sense, `graph.too_large` beyond the limits,
+ *   or what `decodeBlock` throws.
  * @throws FederatedTypeError for members or elements that do not have the type stated.
  */
 export function fromValueMessage(
   message: ValueMessage,
-  options: DecodeBlockOptions = {},
+  options: DecodeValueOptions = {},
 ): ReceivedValue {
   if (message.value.case === 'computation') {
     return { kind: 'block', block: fromComputationMessage(message.value.value, options) };
   }
-  return { kind: 'data', ...dataOf(message) };
+  const { maxNodes = MAX_NODES, maxDepth = MAX_DEPTH } = options;
+  return { kind: 'data', ...new DataReader({ maxNodes, maxDepth }).read(message, 0) };
 }
 
 interface TypedData {
@@ -110,63 +123,92 @@ interface TypedData {
   readonly type: Type;
 }
 
-function dataOf({ value: given }: ValueMessage): TypedData {
-  switch (given.case) {
-    case 'array': {
-      const value = fromArrayMessage(given.value);
-      return { value, type: tensorOfShape(value.dtype, value.shape) };
+/** Reads the data of one message, within limits. */
+class DataReader {
+  readonly #limits: Required<Pick<DecodeValueOptions, 'maxNodes' | 'maxDepth'>>;
+  #nodes = 0;
+
+  constructor(limits: Required<Pick<DecodeValueOptions, 'maxNodes' | 'maxDepth'>>) {
+    this.#limits = limits;
+  }
+
+  /** @param depth how many values it stands in. */
+  read({ value: given }: ValueMessage, depth: number): TypedData {
+    if (depth > this.#limits.maxDepth) {
+      throw tooLarge(`values are nested more than ${this.#limits.maxDepth} deep (maxDepth)`);
     }
-    case 'struct': {
-      const inner = given.value.element.map(({ name, value }) => ({
-        name: name === '' ? null : name,
-        ...dataOf(required(value, 'the value of a struct element')),
-      }));
-      return {
-        value: { kind: 'struct', elements: inner.map(({ value }) => value) },
-        type: structOf(inner.map(({ name, type }) => ({ name, type }))),
-      };
+    this.#count(1);
+    switch (given.case) {
+      case 'array': {
+        const value = fromArrayMessage(given.value);
+        return { value, type: tensorOfShape(value.dtype, value.shape) };
+      }
+      case 'struct': {
+        const inner = given.value.element.map(({ name, value }) => ({
+          name: name === '' ? null : name,
+          ...this.read(required(value, 'the value of a struct element'), depth + 1),
+        }));
+        return {
+          value: { kind: 'struct', elements: inner.map(({ value }) => value) },
+          type: structOf(inner.map(({ name, type }) => ({ name, type }))),
+        };
+      }
+      case 'sequence':
+        return this.#readSequence(given.value);
+      case 'federated':
+        return this.#readFederated(given.value, depth);
+      case 'computation':
+        throw decodeFault('a computation stands within data');
+      default:
+        throw decodeFault('a value is empty, or of a kind that is not known');
     }
-    case 'sequence':
-      return sequenceOf(given.value);
-    case 'federated':
-      return federatedOf(given.value);
-    case 'computation':
-      throw decodeFault('a computation stands within data');
-    default:
-      throw decodeFault('a value is empty, or of a kind that is not known');
+  }
+
+  #readSequence({ elementType, element }: Value_Sequence): TypedData {
+    const member = fromTypeMessage(required(elementType, 'the element type of a sequence'));
+    // Counted before anything is made: structs without tensors take no bytes in an element.
+    this.#count(nodesOf(member) * element.length);
+    const elements = element.map(({ flatValue }) => {
+      const arrays = flatValue[Symbol.iterator]();
+      const value = unflatten(arrays, member);
+      if (!arrays.next().done) throw decodeFault('an element of a sequence has too many tensors');
+      return value;
+    });
+    return { value: { kind: 'sequence', elements }, type: sequence(member) };
+  }
+
+  #readFederated({ type: stated, value }: Value_Federated, depth: number): TypedData {
+    const message = required(stated, 'the type of a federated value');
+    const type = fromTypeMessage({
+      $typeName: 'federated_language.Type',
+      type: { case: 'federated', value: message },
+    }) as FederatedType;
+    if (type.allEqual && value.length !== 1) {
+      throw decodeFault(`an all-equal value has ${value.length} members`);
+    }
+    const members = value.map((member) => {
+      const { value: data, type: given } = this.read(member, depth + 1);
+      requireAssignable(type.member, given, 'A member of a federated value');
+      return data;
+    });
+    return {
+      value: { kind: 'federated', members },
+      type: federated(type.member, type.placement, type.allEqual),
+    };
+  }
+
+  #count(nodes: number): void {
+    this.#nodes += nodes;
+    if (this.#nodes > this.#limits.maxNodes) {
+      throw tooLarge(`a value has more than ${this.#limits.maxNodes} parts (maxNodes)`);
+    }
   }
 }
 
-function sequenceOf({ elementType, element }: Value_Sequence): TypedData {
-  const member = fromTypeMessage(required(elementType, 'the element type of a sequence'));
-  const elements = element.map(({ flatValue }) => {
-    const arrays = flatValue[Symbol.iterator]();
-    const value = unflatten(arrays, member);
-    if (!arrays.next().done) throw decodeFault('an element of a sequence has too many tensors');
-    return value;
-  });
-  const type: SequenceType = { kind: 'sequence', element: member };
-  return { value: { kind: 'sequence', elements }, type };
-}
-
-function federatedOf({ type: stated, value }: Value_Federated): TypedData {
-  const message = required(stated, 'the type of a federated value');
-  const type = fromTypeMessage({
-    $typeName: 'federated_language.Type',
-    type: { case: 'federated', value: message },
-  }) as FederatedType;
-  if (type.allEqual && value.length !== 1) {
-    throw decodeFault(`an all-equal value has ${value.length} members`);
-  }
-  const members = value.map((member) => {
-    const { value: data, type: given } = dataOf(member);
-    requireAssignable(type.member, given, 'A member of a federated value');
-    return data;
-  });
-  return {
-    value: { kind: 'federated', members },
-    type: federated(type.member, type.placement, type.allEqual),
-  };
+/** Tensors and structs of a value of the type, itself included. */
+function nodesOf(type: Type): number {
+  if (type.kind !== 'struct') return 1;
+  return type.elements.reduce((sum, { type: inner }) => sum + nodesOf(inner), 1);
 }
 
 /** The tensors of an element of a sequence, in order. */
@@ -213,3 +255,10 @@ function wrongStructure(given: string, type: Type): ValueError {
     `A ${given} is no value of type ${compactNotation(type)}.`,
   );
 }
+
+function tooLarge(problem: string): GraphError {
+  return new GraphError('graph.too_large', `The message is not read: ${problem}.`);
+}
+
+const MAX_NODES = 2 ** 22;
+const MAX_DEPTH = 500;

@@ -8,7 +8,10 @@ import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import { transportError } from './status.ts';
 
 export interface HostedExecutorOptions {
+  /** Values at a time. */
   readonly maxValues: number;
+  /** Bytes of data that was sent here, at a time. */
+  readonly maxDataBytes: number;
   /** Whether `make` waits until the value is made. */
   readonly waits: boolean;
 }
@@ -20,16 +23,28 @@ export type MakeValue = (
   values: readonly ExecutorValue[],
 ) => Promise<ExecutorValue>;
 
+/** What a value is made of. */
+export interface Ingredients {
+  /** Numbers of values that are used. */
+  readonly from?: readonly string[];
+  /** Bytes of data that were sent for it. */
+  readonly dataBytes?: number;
+}
+
 export class HostedExecutor {
   readonly id: string;
   /** By which it is found again. */
   readonly key: string;
   /** Who asked for it and did not dispose of it. */
   holders = 1;
+  /** Settled when the executor is made, or could not be. */
+  readonly ready: Promise<void>;
   readonly #target: Promise<Executor>;
   readonly #options: HostedExecutorOptions;
   readonly #values = new Map<string, HeldValue>();
   #count = 0;
+  #dataBytes = 0;
+  #isReady = false;
   #closing: Promise<void> | null = null;
 
   constructor(id: string, key: string, target: Promise<Executor>, options: HostedExecutorOptions) {
@@ -37,8 +52,11 @@ export class HostedExecutor {
     this.key = key;
     this.#target = target;
     this.#options = options;
-    // Whoever uses it is told.
-    target.catch(() => {});
+    this.ready = target.then(() => {
+      this.#isReady = true;
+    });
+    // Told to whoever asks for the executor, or uses it.
+    this.ready.catch(() => {});
   }
 
   get size(): number {
@@ -46,32 +64,32 @@ export class HostedExecutor {
   }
 
   /**
-   * @param from the numbers of values that it is made of.
    * @returns the number of the new value.
    * @throws TransportError for a number that is none, or unknown; `transport.resource_exhausted` if
-   *   there are too many values; what `make` throws, if this executor waits for it.
+   *   there are too many values, or too much data; what `make` throws, if this executor waits for it.
    */
   async make(
-    options: RequestOptions,
+    { signal }: RequestOptions,
     make: MakeValue,
-    from: readonly string[] = [],
+    { from = [], dataBytes = 0 }: Ingredients = {},
   ): Promise<string> {
     const sources = from.map((id) => this.#find(id));
-    if (this.#values.size >= this.#options.maxValues) {
-      throw transportError(
-        'transport.resource_exhausted',
-        `This executor holds ${this.#values.size} values, as many as it may. Dispose of some.`,
-      );
-    }
+    this.#requireOpen();
+    this.#requireRoom(dataBytes);
     this.#count += 1;
     const id = String(this.#count);
-    const held = new HeldValue(async (signal) => {
-      const target = await this.#target;
-      return usingAll(sources, (values) => make(target, { ...options, signal }, values));
-    });
+    this.#dataBytes += dataBytes;
+    const held = new HeldValue(
+      async (making) => {
+        const target = await this.#made();
+        return usingAll(sources, (values) => make(target, { signal: making }, values));
+      },
+      () => {
+        this.#dataBytes -= dataBytes;
+      },
+    );
     this.#values.set(id, held);
     if (!this.#options.waits) return id;
-    const { signal } = options;
     const abort = (): void => this.dispose(id);
     signal?.addEventListener('abort', abort, { once: true });
     try {
@@ -80,6 +98,8 @@ export class HostedExecutor {
       return id;
     } catch (error) {
       this.dispose(id);
+      // Otherwise it says that the value was disposed of, and not why.
+      this.#requireOpen();
       throw error;
     } finally {
       signal?.removeEventListener('abort', abort);
@@ -87,14 +107,17 @@ export class HostedExecutor {
   }
 
   /** Works with values, which stay held meanwhile, whoever disposes of them. */
-  use<T>(
+  async use<T>(
     ids: readonly string[],
     work: (values: readonly ExecutorValue[]) => Promise<T>,
   ): Promise<T> {
-    return usingAll(
-      ids.map((id) => this.#find(id)),
-      work,
-    );
+    const held = ids.map((id) => this.#find(id));
+    try {
+      return await usingAll(held, work);
+    } catch (error) {
+      this.#requireOpen();
+      throw error;
+    }
   }
 
   /** A value that is not known is disposed of already. */
@@ -104,13 +127,14 @@ export class HostedExecutor {
     held?.dispose();
   }
 
+  /** Ends all work. An executor that is not made yet is closed when it is; nobody waits for that. */
   close(): Promise<void> {
     this.#closing ??= this.#shutDown();
     return this.#closing;
   }
 
   #find(id: string): HeldValue {
-    if (this.#closing !== null) throw new ContextError('context.closed', 'The executor is closed.');
+    this.#requireOpen();
     if (!/^[0-9]{1,15}$/.test(id)) {
       throw transportError(
         'transport.invalid_argument',
@@ -125,22 +149,71 @@ export class HostedExecutor {
     );
   }
 
+  async #made(): Promise<Executor> {
+    try {
+      return await this.#target;
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw transportError(
+        'transport.failed_precondition',
+        `The executor could not be made: ${why}`,
+        cause,
+      );
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#closing === null) return;
+    throw noSuchExecutor(this.id);
+  }
+
+  #requireRoom(dataBytes: number): void {
+    const { maxValues, maxDataBytes } = this.#options;
+    if (this.#values.size >= maxValues) {
+      throw transportError(
+        'transport.resource_exhausted',
+        `This executor holds ${this.#values.size} values, as many as it may. Dispose of some.`,
+      );
+    }
+    if (this.#dataBytes + dataBytes > maxDataBytes) {
+      throw transportError(
+        'transport.resource_exhausted',
+        `This executor holds ${this.#dataBytes} bytes of data, and with ${dataBytes} more would hold more than ${maxDataBytes}. Dispose of some.`,
+      );
+    }
+  }
+
   async #shutDown(): Promise<void> {
     for (const id of [...this.#values.keys()]) this.dispose(id);
-    const [target] = await Promise.allSettled([this.#target]);
-    if (target.status === 'fulfilled') await target.value.close();
+    const closing = this.#target.then(
+      (target) => target.close(),
+      () => {},
+    );
+    if (this.#isReady) await closing;
+    else closing.catch(() => {});
   }
+}
+
+/** An executor was named that is not, or is gone. */
+export function noSuchExecutor(id: string): Error {
+  return transportError(
+    'transport.failed_precondition',
+    `No executor found for ID '${id.slice(0, 200)}'. Ask for one anew.`,
+  );
 }
 
 class HeldValue {
   readonly value: Promise<ExecutorValue>;
   readonly #making = new AbortController();
+  readonly #onFree: () => void;
   /** The number in the table, and the work that uses the value. */
   #uses = 1;
   #disposed = false;
 
-  constructor(make: (signal: AbortSignal) => Promise<ExecutorValue>) {
+  /** @param onFree called once, when nothing uses the value any more. */
+  constructor(make: (signal: AbortSignal) => Promise<ExecutorValue>, onFree: () => void) {
     this.value = make(this.#making.signal);
+    this.#onFree = onFree;
     // Told to whoever asks for the value.
     this.value.catch(() => {});
   }
@@ -152,6 +225,7 @@ class HeldValue {
   release(): void {
     this.#uses -= 1;
     if (this.#uses > 0) return;
+    this.#onFree();
     this.#making.abort(new ContextError('context.cancelled', 'The value was disposed of.'));
     void this.value.then(
       (value) => value[Symbol.dispose](),

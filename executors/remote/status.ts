@@ -5,6 +5,7 @@
  */
 
 import {
+  CardinalityError,
   ContextError,
   ExecutionError,
   FederatedTypeError,
@@ -14,6 +15,7 @@ import {
   TRANSPORT_STATUS,
   TransportError,
   type TransportErrorCode,
+  UnsupportedAggregationError,
   ValueError,
 } from '../../computations/types/index.ts';
 import { type ClonedError, cloneError, restoreError } from '../cloned-error.ts';
@@ -38,17 +40,26 @@ export function transportError(
 /** What a peer is told of an error: no stack, which names files of this machine. */
 export function statusOf(error: unknown): CallStatus {
   const message = error instanceof Error ? error.message : String(error);
-  return { code: codeOf(error), message, error: withoutStacks(cloneError(error)) };
+  return {
+    code: statusCodeOf(error),
+    message,
+    error: withoutStacks(cloneError(error), MAX_CAUSES),
+  };
 }
 
 /**
  * The error that a status stands for. It comes from another process, so only what reads as one of
- * ours becomes one; anything else is a TransportError with the code.
+ * ours becomes one; anything else is a TransportError with the code. So is FAILED_PRECONDITION, with
+ * the error as its cause: what is closed there is gone here, and not closed.
  */
 export function errorOf({ code, message, error }: CallStatus): Error {
-  if (error?.code !== undefined && isOneOfOurs(error)) return restoreError(error);
   const name = NAMES.get(code) ?? 'transport.unknown';
-  const cause = error === undefined ? undefined : restoreError({ ...error, name: 'Error' });
+  const known = error === undefined ? undefined : withoutStacks(error, MAX_CAUSES);
+  if (known !== undefined && isOneOfOurs(known)) {
+    const isGone = name === 'transport.failed_precondition' && known.name !== 'TransportError';
+    if (!isGone) return restoreError(known);
+  }
+  const cause = known === undefined ? undefined : restoreError(known);
   return transportError(name, message.replace(`[${name}] `, ''), cause);
 }
 
@@ -56,19 +67,24 @@ const NAMES: ReadonlyMap<number, TransportErrorCode> = new Map(
   Object.entries(TRANSPORT_STATUS).map(([name, code]) => [code, name as TransportErrorCode]),
 );
 
-function codeOf(error: unknown): number {
+/** The gRPC status code that stands for an error. */
+export function statusCodeOf(error: unknown): number {
   if (error instanceof TransportError) return error.status;
   if (error instanceof PolicyError) return TRANSPORT_STATUS['transport.permission_denied'];
   if (
     error instanceof FederatedTypeError ||
     error instanceof ValueError ||
-    error instanceof GraphError
+    error instanceof GraphError ||
+    error instanceof CardinalityError
   ) {
     return TRANSPORT_STATUS[
       error.code === 'graph.too_large'
         ? 'transport.resource_exhausted'
         : 'transport.invalid_argument'
     ];
+  }
+  if (error instanceof UnsupportedAggregationError) {
+    return TRANSPORT_STATUS['transport.unimplemented'];
   }
   if (error instanceof ContextError) {
     switch (error.code) {
@@ -99,10 +115,24 @@ function codeOf(error: unknown): number {
   ];
 }
 
-function withoutStacks({ stack: _, cause, ...error }: ClonedError): ClonedError {
-  return { ...error, ...(cause !== undefined && { cause: withoutStacks(cause) }) };
+/** @param causes how many causes behind one another are kept. */
+function withoutStacks({ stack: _, cause, ...error }: ClonedError, causes: number): ClonedError {
+  const keepsCause = cause !== undefined && causes > 0;
+  return { ...error, ...(keepsCause && { cause: withoutStacks(cause, causes - 1) }) };
 }
 
-function isOneOfOurs({ code, name }: ClonedError): boolean {
-  return /^[a-z_]{1,40}\.[a-z_]{1,60}$/.test(code ?? '') && /^[A-Za-z]{1,60}$/.test(name);
+/** Whether a peer's error, all its causes included, has names and codes that ours could have. */
+function isOneOfOurs({ code, name, cause }: ClonedError): boolean {
+  if (code === undefined || !/^[a-z_]{1,40}\.[a-z_]{1,60}$/.test(code)) return false;
+  if (name === 'TransportError' && !Object.hasOwn(TRANSPORT_STATUS, code)) return false;
+  return /^[A-Za-z]{1,60}$/.test(name) && (cause === undefined || isHarmless(cause));
 }
+
+function isHarmless(error: ClonedError): boolean {
+  if (error.code !== undefined) return isOneOfOurs(error);
+  return (
+    /^[A-Za-z]{1,60}$/.test(error.name) && (error.cause === undefined || isHarmless(error.cause))
+  );
+}
+
+const MAX_CAUSES = 8;

@@ -123,11 +123,7 @@ export function describePlaced(make: Make): void {
   test('broadcasts, and places unplaced values', async () => {
     const executor = await make(2);
     const sent = computation(atServer(INT), (x) =>
-      callIntrinsic(
-        'federated_map',
-        [plusOne, callIntrinsic('federated_broadcast', [x], atAll)],
-        atClients(INT),
-      ),
+      call(mapComputation(plusOne), callIntrinsic('federated_broadcast', [x], atAll)),
     );
     expect(await run(executor, sent, federatedInts(1))).toEqual([2, 2]);
     const placed = computation(INT, (x) =>

@@ -10,6 +10,9 @@ import { TensorExecutor } from '../../executors/leaf/tensor.ts';
 import { ComposingExecutor } from '../../executors/placed/composing.ts';
 import { FederatingExecutor } from '../../executors/placed/federating.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
+import { ExecutorHost } from '../../executors/remote/host.ts';
+import { inMemoryCalls } from '../../executors/remote/in-memory.ts';
+import { RemoteExecutor } from '../../executors/remote/remote-executor.ts';
 import { CheckingExecutor } from '../../executors/watching/checking.ts';
 import { SerialExecutor, SerialQueue } from '../../executors/watching/serial.ts';
 import { SizeMeter, SizingExecutor } from '../../executors/watching/sizing.ts';
@@ -241,3 +244,96 @@ describeExecutor('local factory with threads', async () => ({
     return threadedFactory.createExecutor({ clients });
   },
 }));
+
+/** Executors that are made on hosts, each of which is reached through memory. */
+interface Remotes {
+  readonly backend: Backend;
+  /** An executor on a host of its own; without a number of clients, that of one participant. */
+  at(makeExecutor: () => Executor, clients?: number): Executor;
+}
+
+function remotely(
+  make: (remotes: Remotes, clients: number) => Executor,
+  answers: 'when-made' | 'at-once' = 'when-made',
+): () => Promise<ExecutorFixture> {
+  return async () => {
+    const backend = await trackedBackend();
+    const made: RemoteExecutor[] = [];
+    const hosts: ExecutorHost[] = [];
+    const remotes: Remotes = {
+      backend,
+      at(makeExecutor, clients) {
+        const host = new ExecutorHost({ makeExecutor: async () => makeExecutor(), answers });
+        const remote = new RemoteExecutor(inMemoryCalls(host), {
+          answers,
+          ...(clients !== undefined && { cardinalities: { clients } }),
+        });
+        made.push(remote);
+        hosts.push(host);
+        return remote;
+      },
+    };
+    return {
+      create: async (clients) => make(remotes, clients),
+      liveTensors: () => backend.live(),
+      settle: async () => {
+        await Promise.all(made.map((remote) => remote.flush()));
+      },
+    };
+  };
+}
+
+const sentWhole = { readsAgain: 'a sequence is read when it is sent, and sent as a whole' };
+const remoteLeaf = ({ backend, at }: Remotes): Executor => at(() => leafExecutor(backend));
+
+describeExecutor('remote leaf', remotely(remoteLeaf), { skip: unplaced, ...sentWhole });
+describeExecutor(
+  'resolving over a remote leaf',
+  remotely((remotes) => resolving(remoteLeaf(remotes))),
+  { skip: unplaced, ...sentWhole },
+);
+describeExecutor(
+  'remote stack of clients',
+  remotely(({ backend, at }, n) => at(() => resolving(federating(backend, n)), n)),
+  sentWhole,
+);
+describeExecutor(
+  'resolving over a remote stack of clients',
+  remotely(({ backend, at }, n) => resolving(at(() => federating(backend, n), n))),
+  sentWhole,
+);
+describeExecutor(
+  'resolving over a tree of remote stacks',
+  remotely(({ backend, at }, n) => {
+    const first = Math.max(0, n - 1);
+    return resolving(
+      new ComposingExecutor({
+        server: leafExecutor(backend),
+        children: [first, n - first, 0].map((clients, i) => ({
+          clients,
+          executor: at(
+            () =>
+              new FederatingExecutor({
+                server: leafExecutor(backend),
+                clients: Array.from({ length: clients }, () => leafExecutor(backend)),
+                firstClient: i === 0 ? 0 : first,
+              }),
+            clients,
+          ),
+        })),
+      }),
+    );
+  }),
+);
+describeExecutor(
+  'resolving over federating over remote leaves',
+  remotely((remotes, n) =>
+    resolving(
+      new FederatingExecutor({
+        server: remoteLeaf(remotes),
+        clients: Array.from({ length: n }, () => remoteLeaf(remotes)),
+      }),
+    ),
+  ),
+  sentWhole,
+);

@@ -1,0 +1,30 @@
+/** @file Executors in other processes: both sides, and the twin of a transport in memory. */
+
+export type {
+  CallOptions,
+  ExecutorCalls,
+  ExecutorMethod,
+  ExecutorRequest,
+  ExecutorResponse,
+} from './calls.ts';
+export {
+  ConnectedCalls,
+  ExecutorHost,
+  type ExecutorHostOptions,
+  type HostLimits,
+  type HostUsage,
+} from './host.ts';
+export { type Crossing, type Fault, type InMemoryOptions, inMemoryCalls } from './in-memory.ts';
+export {
+  decodeRequest,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+  isExecutorMethod,
+  type MessageLimits,
+} from './message-codec.ts';
+export { RemoteExecutor, type RemoteExecutorOptions } from './remote-executor.ts';
+export { type Retry, RetryingCalls, type RetryOptions } from './retry.ts';
+export { takeBack } from './serve.ts';
+export { type CallStatus, errorOf, statusCodeOf, statusOf, transportError } from './status.ts';
+export { decodeStatus, encodeStatus, MAX_STATUS_BYTES } from './status-codec.ts';

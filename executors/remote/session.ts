@@ -1,0 +1,244 @@
+/**
+ * @file The side of a caller: one executor in another process, asked for at first use, and what it
+ * holds for us. Every call has a time limit. Values are disposed of a few at a time.
+ */
+
+import { create } from '@bufbuild/protobuf';
+import { ContextError, TRANSPORT_STATUS } from '../../computations/types/index.ts';
+import { ExecutorGroup, type ExecutorId } from '../../computations/wire/index.ts';
+import { SharedWork } from '../caching/shared-work.ts';
+import type { Cardinalities } from '../executor.ts';
+import { onAbort } from '../interruption.ts';
+import { callLimit } from './call-limit.ts';
+import type { ExecutorCalls, ExecutorMethod, ExecutorRequest, ExecutorResponse } from './calls.ts';
+import { takeBack } from './serve.ts';
+import { statusCodeOf, transportError } from './status.ts';
+
+export interface SessionOptions {
+  /** Whom the executor is for; for none at all it is that of a single participant. */
+  readonly cardinalities: Cardinalities;
+  /** How long what is quick may take: asking for an executor, disposing. */
+  readonly callTimeoutMs: number;
+  /** How long the end of everything may take, when nobody answers. */
+  readonly closeTimeoutMs: number;
+  /** Values that wait to be disposed of, at most. */
+  readonly disposeBatchSize: number;
+  /** How long they wait for more of them. */
+  readonly disposeDelayMs: number;
+}
+
+/** Methods that make a value. */
+export type MakingMethod = 'createValue' | 'createCall' | 'createStruct' | 'createSelection';
+
+/** A request without the executor, which the session adds. */
+export type Body<M extends ExecutorMethod> = Omit<ExecutorRequest<M>, 'executor' | '$typeName'>;
+
+export interface SessionCall {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
+
+export class RemoteSession {
+  readonly #calls: ExecutorCalls;
+  readonly #options: SessionOptions;
+  #executor: ExecutorId | null = null;
+  #asking: SharedWork<ExecutorId> | null = null;
+  /** Why the executor is gone, if the service said so. */
+  #lost: Error | null = null;
+  #closed = false;
+  readonly #running = new Set<AbortController>();
+  /** Values that are ours. */
+  readonly #held = new Set<string>();
+  /** Values that are to be disposed of. */
+  #unwanted: string[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #disposing = new Set<Promise<void>>();
+
+  constructor(calls: ExecutorCalls, options: SessionOptions) {
+    this.#calls = calls;
+    this.#options = options;
+  }
+
+  /** @returns the number of the new value, which is ours until we dispose of it. */
+  async make<M extends MakingMethod>(method: M, body: Body<M>, call: SessionCall): Promise<string> {
+    const response = await this.#onExecutor(method, body, call);
+    const id = response.valueRef?.id;
+    if (id === undefined) throw wrongAnswer(method, 'no value');
+    this.#held.add(id);
+    return id;
+  }
+
+  compute(id: string, call: SessionCall): Promise<ExecutorResponse<'compute'>> {
+    return this.#onExecutor('compute', { valueRef: refTo(id) }, call);
+  }
+
+  /** Disposes of a value, soon. */
+  dispose(id: string): void {
+    if (!this.#held.delete(id) || this.#closed || this.#lost !== null) return;
+    this.#unwanted.push(id);
+    if (this.#unwanted.length >= this.#options.disposeBatchSize) this.#disposeUnwanted();
+    else this.#timer ??= setTimeout(() => this.#disposeUnwanted(), this.#options.disposeDelayMs);
+  }
+
+  /** Waits until the service knows of all that was disposed of, or cannot be told. */
+  async flush(): Promise<void> {
+    this.#disposeUnwanted();
+    await Promise.all(this.#disposing);
+  }
+
+  /** Ends all calls, and gives the executor back with all that it holds. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const controller of this.#running) controller.abort(closed());
+    const executor = this.#executor;
+    if (executor === null || this.#lost !== null) return;
+    // Others may use the same executor, which lives on then; what we put there must not.
+    const ids = [...this.#held, ...this.#unwanted];
+    const deadline = Date.now() + this.#options.closeTimeoutMs;
+    const limit = () => ({ timeoutMs: Math.max(1, deadline - Date.now()) });
+    try {
+      for (let start = 0; start < ids.length; start += MAX_DISPOSED) {
+        const valueRef = ids.slice(start, start + MAX_DISPOSED).map(refTo);
+        const message = create(ExecutorGroup.method.dispose.input, { executor, valueRef });
+        await this.#bounded('dispose', message, limit());
+      }
+      const message = create(ExecutorGroup.method.disposeExecutor.input, { executor });
+      await this.#bounded('disposeExecutor', message, limit());
+    } catch {
+      // With the channel, or the service, what it held for us is gone; nobody could do more.
+    }
+  }
+
+  async #onExecutor<M extends MakingMethod | 'compute'>(
+    method: M,
+    body: Body<M>,
+    { signal, timeoutMs }: SessionCall,
+  ): Promise<ExecutorResponse<M>> {
+    const executor = this.#executor ?? (await this.#ask(signal));
+    this.#requireUsable();
+    const fields = { ...body, executor };
+    const message = create(ExecutorGroup.method[method].input, fields) as ExecutorRequest<M>;
+    try {
+      return await this.#run(method, message, { signal, timeoutMs });
+    } catch (error) {
+      if (statusCodeOf(error) === FAILED_PRECONDITION && !this.#closed) {
+        // Its values are gone with it: a new executor would take their numbers for other ones.
+        this.#lost ??= error as Error;
+        clearTimeout(this.#timer);
+      }
+      throw error;
+    }
+  }
+
+  /** Whoever comes first asks; the others wait for the same answer. A failure is not kept. */
+  async #ask(signal: AbortSignal | undefined): Promise<ExecutorId> {
+    this.#requireUsable();
+    if (this.#asking === null || this.#asking.abandoned) {
+      const asking: SharedWork<ExecutorId> = new SharedWork(async (abandoned) => {
+        try {
+          const executor = await this.#askService(abandoned);
+          this.#executor = executor;
+          return executor;
+        } finally {
+          if (this.#asking === asking) this.#asking = null;
+        }
+      });
+      this.#asking = asking;
+    }
+    return this.#asking.wait(signal);
+  }
+
+  async #askService(signal: AbortSignal): Promise<ExecutorId> {
+    const cardinalities = Object.entries(this.#options.cardinalities).map(([uri, cardinality]) => ({
+      placement: { uri },
+      cardinality,
+    }));
+    const message = create(ExecutorGroup.method.getExecutor.input, { cardinalities });
+    const timeoutMs = this.#options.callTimeoutMs;
+    const { executor } = await this.#run('getExecutor', message, { signal, timeoutMs });
+    if (executor === undefined) throw wrongAnswer('getExecutor', 'no executor');
+    return executor;
+  }
+
+  /** A call that ends with the session. */
+  async #run<M extends ExecutorMethod>(
+    method: M,
+    message: ExecutorRequest<M>,
+    { signal, timeoutMs }: SessionCall,
+  ): Promise<ExecutorResponse<M>> {
+    const controller = new AbortController();
+    const stop = signal && onAbort(signal, () => controller.abort(signal.reason));
+    if (signal?.aborted) controller.abort(signal.reason);
+    this.#running.add(controller);
+    try {
+      return await this.#bounded(method, message, { signal: controller.signal, timeoutMs });
+    } finally {
+      this.#running.delete(controller);
+      stop?.();
+    }
+  }
+
+  /** The time limit holds, whatever the transport makes of it. */
+  async #bounded<M extends ExecutorMethod>(
+    method: M,
+    message: ExecutorRequest<M>,
+    { signal, timeoutMs }: { readonly signal?: AbortSignal; readonly timeoutMs: number },
+  ): Promise<ExecutorResponse<M>> {
+    using limit = callLimit(
+      { timeoutMs, ...(signal !== undefined && { signal }) },
+      `${method} in another process`,
+    );
+    limit.signal.throwIfAborted();
+    const calling = this.#calls.call(method, message, { signal: limit.signal, timeoutMs });
+    return await limit.within(calling, (late) => takeBack(this.#calls, method, message, late));
+  }
+
+  #disposeUnwanted(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const ids = this.#unwanted;
+    const executor = this.#executor;
+    if (ids.length === 0 || executor === null || this.#closed || this.#lost !== null) return;
+    this.#unwanted = [];
+    const message = create(ExecutorGroup.method.dispose.input, {
+      executor,
+      valueRef: ids.map(refTo),
+    });
+    const disposing = this.#bounded('dispose', message, { timeoutMs: this.#options.callTimeoutMs })
+      .then(
+        () => {},
+        () => {
+          // They are told of again when the session ends, if it can be told anything then.
+          for (const id of ids) this.#held.add(id);
+        },
+      )
+      .finally(() => this.#disposing.delete(disposing));
+    this.#disposing.add(disposing);
+  }
+
+  #requireUsable(): void {
+    if (this.#closed) throw closed();
+    if (this.#lost !== null) throw this.#lost;
+  }
+}
+
+function refTo(id: string): ExecutorRequest<'compute'>['valueRef'] & object {
+  return { $typeName: 'tensorflow_federated.v0.ValueRef', id };
+}
+
+function closed(): ContextError {
+  return new ContextError(
+    'context.closed',
+    'The executor is closed; nothing can be run on it any more.',
+  );
+}
+
+function wrongAnswer(method: ExecutorMethod, what: string): Error {
+  return transportError('transport.internal', `The answer to ${method} holds ${what}.`);
+}
+
+const FAILED_PRECONDITION = TRANSPORT_STATUS['transport.failed_precondition'];
+
+/** Values that one message disposes of. */
+const MAX_DISPOSED = 1_000;
