@@ -4,6 +4,7 @@ import { afterAll } from 'vitest';
 import { type Backend, loadBackend } from '../../computations/tensors/index.ts';
 import { CachingExecutor } from '../../executors/caching/caching.ts';
 import type { Executor } from '../../executors/executor.ts';
+import { guardedLeaf } from '../../executors/guard/index.ts';
 import { OperatorExecutor } from '../../executors/leaf/operators.ts';
 import { SequenceExecutor } from '../../executors/leaf/sequence.ts';
 import { TensorExecutor } from '../../executors/leaf/tensor.ts';
@@ -114,6 +115,11 @@ describeExecutor(
 describeExecutor(
   'leaf',
   over((backend) => leafExecutor(backend)),
+  { skip: unplaced },
+);
+describeExecutor(
+  'guarded leaf',
+  over((backend) => guardedLeaf({ backend, policy: { protocols: {} } })),
   { skip: unplaced },
 );
 describeExecutor(

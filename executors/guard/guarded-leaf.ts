@@ -1,0 +1,189 @@
+/**
+ * @file The executor of one client under guard, in one piece: what holds its data, the operators of the
+ * protocols that its policy allows, and the guard around them. The operators get from the policy what
+ * they check themselves, so that a rule stands in one place.
+ */
+
+import type { Backend } from '../../computations/tensors/index.ts';
+import { ValueError } from '../../computations/types/index.ts';
+import {
+  DEFAULT_MODULUS_BITS,
+  memoryLedger,
+  type SecAggPolicy,
+  type SessionLedger,
+} from '../../protocols/index.ts';
+import type { Executor } from '../executor.ts';
+import { DataExecutor, type DataSource } from '../leaf/data-source.ts';
+import type { Operator } from '../leaf/operator.ts';
+import { OperatorExecutor } from '../leaf/operators.ts';
+import { SequenceExecutor } from '../leaf/sequence.ts';
+import { TensorExecutor } from '../leaf/tensor.ts';
+import { ReferenceResolvingExecutor } from '../reference-resolving.ts';
+import type { IdentityProvider } from '../secure/identities.ts';
+import { maskingOperators } from '../secure/masking-operators.ts';
+import { clientOperators } from '../secure/paillier/client-operators.ts';
+import { keyOperators } from '../secure/paillier/key-operators.ts';
+import { perturbationOperators } from '../secure/perturbations-operators.ts';
+import { quantizationOperators } from '../secure/quantization/operators.ts';
+import {
+  type QuantizedAggregationOptions,
+  quantizationPolicy,
+} from '../secure/quantization/options.ts';
+import { secAggOperators } from '../secure/secagg/operators.ts';
+import type { AuditSink } from './audit.ts';
+import { guardPolicy } from './check-policy.ts';
+import { checkedSource } from './data-rules.ts';
+import { GuardingExecutor } from './guarding-executor.ts';
+import type { GuardPolicy, GuardPolicyOptions, GuardProtocol } from './policy.ts';
+
+export interface GuardedLeafOptions {
+  /** May be shared by many leaves. */
+  readonly backend: Backend;
+  /** @default the client has no data */
+  readonly dataSource?: DataSource;
+  /**
+   * Whose keys and roster; needed by SecAgg in the active model and by Paillier.
+   * @default the client takes part in no protocol that signs
+   */
+  readonly identities?: IdentityProvider;
+  /** @default `DEFAULT_GUARD_POLICY` */
+  readonly policy?: GuardPolicyOptions;
+  /** Where sessions and rounds are noted; one that lasts, for a client that restarts. @default in memory */
+  readonly ledger?: SessionLedger;
+  readonly audit?: AuditSink;
+  readonly auditEntriesPerDay?: number;
+  /** How this client makes integers of its floats. @default it does not */
+  readonly quantization?: QuantizedAggregationOptions;
+  /** What this client asks of Paillier's parties; see `PaillierTerms`. */
+  readonly paillier?: GuardedPaillierOptions;
+  /** More operators of the client's own. @default none */
+  readonly operators?: readonly Operator[];
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: () => number;
+  /** Random bytes for operators; for tests. @default `crypto.getRandomValues` */
+  readonly random?: (n: number) => Uint8Array;
+}
+
+export interface GuardedPaillierOptions {
+  /** @default 3072 */
+  readonly modulusBits?: number;
+  /** Who holds the key. @default 'key_holder', which adds up the inputs that clients masked */
+  readonly keyHolder?: 'server' | 'key_holder';
+  /** For tests: a key that is quick to make, and to break. @default false */
+  readonly allowInsecureModulus?: boolean;
+}
+
+/**
+ * A client's executor: everything that a server may ask of it passes the guard.
+ * @throws ValueError for a policy without sense, or one that needs identities and has none.
+ */
+export function guardedLeaf(options: GuardedLeafOptions): GuardingExecutor {
+  const { backend, dataSource, audit, now, random, auditEntriesPerDay } = options;
+  const policy = guardPolicy(options.policy);
+  const ledger = options.ledger ?? memoryLedger();
+  const operators = [...protocolOperators(policy, ledger, options), ...(options.operators ?? [])];
+  const source = checkedSource(dataSource ?? NO_DATA);
+  const withData = (target: Executor): Executor => new DataExecutor(target, source);
+  const tensors = new ReferenceResolvingExecutor(withData(new TensorExecutor(backend)));
+  const calls = new OperatorExecutor(
+    new SequenceExecutor(tensors),
+    operators,
+    random === undefined ? {} : { random },
+  );
+  return new GuardingExecutor(withData(calls), {
+    policy,
+    operators,
+    ledger,
+    ...(audit !== undefined && { audit }),
+    ...(auditEntriesPerDay !== undefined && { auditEntriesPerDay }),
+    ...(now !== undefined && { now }),
+  });
+}
+
+const NO_DATA: DataSource = { resolve: () => null };
+
+function protocolOperators(
+  policy: GuardPolicy,
+  ledger: SessionLedger,
+  options: GuardedLeafOptions,
+): readonly Operator[] {
+  const { protocols } = policy;
+  const operators: Operator[] = [];
+  if (protocols.secAgg !== undefined || protocols.secAggPlus !== undefined) {
+    operators.push(...secAggOperatorsUnder(policy, ledger, options.identities));
+  }
+  if (protocols.masking !== undefined) {
+    operators.push(...maskingOperators({ minimumClients: cohortFor(policy, 'masking') }));
+  }
+  if (protocols.perturbations !== undefined) {
+    const minimumClients = cohortFor(policy, 'perturbations');
+    operators.push(...perturbationOperators({ minimumClients }));
+  }
+  if (protocols.paillier !== undefined) {
+    operators.push(...paillierOperatorsUnder(policy, ledger, options));
+  }
+  if (options.quantization !== undefined) {
+    operators.push(...quantizationOperators(quantizationPolicy(options.quantization)));
+  }
+  return operators;
+}
+
+function secAggOperatorsUnder(
+  policy: GuardPolicy,
+  ledger: SessionLedger,
+  identities: IdentityProvider | undefined,
+): readonly Operator[] {
+  const { secAgg, secAggPlus } = policy.protocols;
+  const rules = [secAgg, secAggPlus].filter((each) => each !== undefined);
+  const models = [...new Set(rules.flatMap(({ models = ['active'] as const }) => models))];
+  if (identities === undefined && models.includes('active')) {
+    throw new ValueError(
+      'value.out_of_range',
+      'SecAgg in the active model signs: give the client its identities, or a policy without secAgg and secAggPlus.',
+    );
+  }
+  // The guard looks at each protocol's own rules when a value is to leave.
+  const minimumClients = Math.min(
+    ...rules.map(({ smallestCohort }) => smallestCohort ?? policy.smallestCohort),
+  );
+  const own: Partial<SecAggPolicy> = {
+    models,
+    minimumClients,
+    securityBits: policy.securityBits,
+    corruptRate: policy.corruptRate,
+  };
+  return secAggOperators({ policy: own, identities, ledger });
+}
+
+/** What a client does; the roles of key holder and aggregator are other parties'. */
+function paillierOperatorsUnder(
+  policy: GuardPolicy,
+  ledger: SessionLedger,
+  { identities, paillier = {} }: GuardedLeafOptions,
+): readonly Operator[] {
+  if (identities === undefined) {
+    throw new ValueError(
+      'value.out_of_range',
+      'Paillier inputs are signed: give the client its identities, or a policy without paillier.',
+    );
+  }
+  const { keyHolder = 'key_holder', modulusBits = DEFAULT_MODULUS_BITS } = paillier;
+  const terms = {
+    modulusBits,
+    allowInsecureModulus: paillier.allowInsecureModulus ?? false,
+    acceptUnprovenKeys: false,
+    minimumClients: cohortFor(policy, 'paillier'),
+    keyHolder: `${keyHolder}/0`,
+    aggregator: 'aggregator/0',
+    decrypts: keyHolder === 'server' ? 'unmasked' : 'masked-inputs',
+    sealed: true,
+    identities,
+    ledger,
+  } as const;
+  const prepare = keyOperators(terms).filter(({ uri }) => uri === 'paillier_prepare');
+  return [...prepare, ...clientOperators(terms)];
+}
+
+function cohortFor({ protocols, smallestCohort }: GuardPolicy, protocol: GuardProtocol): number {
+  return protocols[protocol]?.smallestCohort ?? smallestCohort;
+}

@@ -1,0 +1,19 @@
+/** @file The guard of a client: its policy, its log, and the executor that keeps to them. */
+
+export type { AuditEntry, AuditSink } from './audit.ts';
+export { guardPolicy, parseGuardPolicy } from './check-policy.ts';
+export {
+  type GuardedLeafOptions,
+  type GuardedPaillierOptions,
+  guardedLeaf,
+} from './guarded-leaf.ts';
+export { GuardingExecutor, type GuardOptions } from './guarding-executor.ts';
+export {
+  DEFAULT_GUARD_POLICY,
+  GUARD_PROTOCOLS,
+  type GuardLimits,
+  type GuardPolicy,
+  type GuardPolicyOptions,
+  type GuardProtocol,
+  type ProtocolRules,
+} from './policy.ts';

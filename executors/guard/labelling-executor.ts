@@ -1,0 +1,340 @@
+/**
+ * @file Labels every value and decides what leaves: what comes from the client's data is private, what
+ * is computed with a private value is private, and only a releasing operator makes something public of
+ * it, under the client's policy and bound to where the value came from.
+ *
+ * It stands below the executor that resolves syntax, which is the client's own. So it sees calls of
+ * closed functions only, and whatever syntax captures it captures by reading it from here.
+ */
+
+import type { BuildingBlock } from '../../computations/building-blocks.ts';
+import {
+  compactNotation,
+  containsType,
+  type FunctionType,
+  type MaterializedValue,
+  type Type,
+} from '../../computations/types/index.ts';
+import { contentHash } from '../../computations/wire/index.ts';
+import { utf8 } from '../../protocols/index.ts';
+import { isBlock } from '../blocks.ts';
+import type { Executor, ExecutorInput, RequestOptions } from '../executor.ts';
+import type { Operator, ReleasePermit } from '../leaf/operator.ts';
+import { LayerExecutor } from '../tree-executor.ts';
+import { StructNode, TargetNode, type ValueNode } from '../value-tree.ts';
+import { tallyNow } from '../watching/value-size.ts';
+import type { AuditLog } from './audit.ts';
+import { dataIn, problemOfData } from './data-rules.ts';
+import { generalFailure, isPublic } from './failures.ts';
+import { functionsIn, type Label, LabelledNode, labelOf, provenanceOf } from './labels.ts';
+import type { GuardPolicy } from './policy.ts';
+import {
+  type Provenance,
+  provenanceOfBlock,
+  provenanceOfCall,
+  provenanceOfData,
+  provenanceOfPublic,
+  provenanceOfSelection,
+} from './provenance.ts';
+import { PRIVATE_VALUES, type Refusal, refused } from './refusals.ts';
+import type { ReleaseRules } from './release-rules.ts';
+import { LimitExceeded } from './syntax-limits.ts';
+
+export interface LabellingOptions {
+  readonly policy: GuardPolicy;
+  /** Those of the executor below. */
+  readonly operators: readonly Operator[];
+  readonly releases: ReleaseRules;
+  readonly audit: AuditLog;
+}
+
+export class LabellingExecutor extends LayerExecutor {
+  readonly #options: LabellingOptions;
+  readonly #operators: ReadonlyMap<string, Operator>;
+  #heldBytes = 0;
+
+  constructor(target: Executor, options: LabellingOptions) {
+    super(target);
+    this.#options = options;
+    this.#operators = new Map(options.operators.map((operator) => [operator.uri, operator]));
+  }
+
+  /** Bytes of the values that were sent here and are held by anything. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  protected override async embed(
+    value: ExecutorInput,
+    type: Type,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    if (!isBlock(value)) return this.#embedPublic(value, value, type, options);
+    switch (value.kind) {
+      case 'data':
+        return this.#embedData(value, options);
+      case 'literal':
+        return this.#embedPublic(value, value.value, value.type, options);
+      default:
+        return this.#embedFunction(value, type, options);
+    }
+  }
+
+  protected override async apply(
+    fn: ValueNode,
+    argument: ValueNode | null,
+    _type: FunctionType,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    const [facts] = functionsIn(fn);
+    const operator = facts?.operator;
+    if (operator?.release !== undefined && argument !== null) {
+      return this.#release(fn, argument, operator, options);
+    }
+    const isPrivate = [fn, argument].some((node) => node !== null && labelOf(node) === 'private');
+    if (isPrivate) this.#requireComputations([fn, argument]);
+    const label: Label = isPrivate ? 'private' : operator === undefined ? 'public' : 'released';
+    const result = await this.#work(isPrivate, options, () =>
+      this.applyInTarget(fn, argument, unpermitted(options)),
+    );
+    return new LabelledNode(result, { label, provenance: provenanceOfCallOf(fn, argument) });
+  }
+
+  protected override async selectFrom(node: ValueNode, index: number): Promise<ValueNode> {
+    const source = await this.lower(node);
+    try {
+      const handle = await this.target.createSelection(source.handle, index);
+      const provenance = provenanceOfSelection(provenanceOf(node), index);
+      return new LabelledNode(new TargetNode(handle), { label: labelOf(node), provenance });
+    } finally {
+      source.release();
+    }
+  }
+
+  protected override read(
+    node: ValueNode,
+    options: RequestOptions,
+  ): MaterializedValue | Promise<MaterializedValue> {
+    const label = labelOf(node);
+    const shown = compactNotation(node.type);
+    if (label === 'private') {
+      throw this.#refuse({
+        code: 'policy.private_value',
+        rule: PRIVATE_VALUES,
+        message: `A value of type ${shown} comes from this client's data and does not leave. Give it to a secure sum`,
+        detail: `compute of a private ${shown}`,
+      });
+    }
+    if (containsType(node.type, ({ kind }) => kind === 'abstract')) {
+      throw this.#refuse({
+        code: 'policy.private_value',
+        rule: PRIVATE_VALUES,
+        message: `A value of type ${shown} is what this client keeps for a protocol, and stays with it`,
+        detail: `compute of an opaque ${shown}`,
+      });
+    }
+    if (label === 'public' && !this.#options.policy.plainCompute) {
+      throw this.#refuse({
+        code: 'policy.private_value',
+        rule: 'plainCompute',
+        message: `This client computes for secure sums only; a value of type ${shown} stays here`,
+      });
+    }
+    return super.read(node, options);
+  }
+
+  protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {
+    throw new TypeError(`A guard holds no ${node.constructor.name}.`);
+  }
+
+  async #embedPublic(
+    input: ExecutorInput,
+    value: MaterializedValue,
+    type: Type,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    const free = this.#account(value);
+    try {
+      // Before anyone can change it.
+      const provenance = await provenanceOfPublic(value, type);
+      const target = await this.embedInTarget(input, type, unpermitted(options));
+      return new LabelledNode(target, { label: 'public', provenance }, free);
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  /** Adds what the server sent to what it holds; as long as any handle or struct has it. */
+  #account(value: MaterializedValue): () => void {
+    const { heldBytes } = this.#options.policy.limits;
+    let bytes = 0;
+    tallyNow(value, (_, __, more) => {
+      bytes += more;
+    });
+    if (this.#heldBytes + bytes > heldBytes) {
+      throw new LimitExceeded(
+        'heldBytes',
+        `This client holds at most ${heldBytes} bytes for others.`,
+      );
+    }
+    this.#heldBytes += bytes;
+    return () => {
+      this.#heldBytes -= bytes;
+    };
+  }
+
+  async #embedData(
+    block: Extract<BuildingBlock, { kind: 'data' }>,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    this.#requireData(block);
+    const target = await this.#work(true, options, () =>
+      this.embedInTarget(block, block.type, unpermitted(options)),
+    );
+    return new LabelledNode(target, {
+      label: 'private',
+      provenance: provenanceOfData(block.uri, block.type),
+    });
+  }
+
+  async #embedFunction(
+    block: BuildingBlock,
+    type: Type,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    const named = dataIn(block);
+    for (const data of named) this.#requireData(data);
+    const operator = block.kind === 'intrinsic' ? this.#operators.get(block.uri) : undefined;
+    const target = await this.#work(named.length > 0, options, () =>
+      this.embedInTarget(block, type, unpermitted(options)),
+    );
+    return new LabelledNode(target, {
+      label: named.length > 0 ? 'private' : 'public',
+      provenance: provenanceOfBlock(block),
+      fn: { block, ...(operator !== undefined && { operator }) },
+    });
+  }
+
+  /** A call of a releasing operator. What it says about public values needs nobody's permission. */
+  async #release(
+    fn: ValueNode,
+    argument: ValueNode,
+    operator: Operator,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    const { value, messages } = this.#partsOfRelease(argument, operator);
+    if (messages.some((message) => labelOf(message) === 'private')) {
+      throw this.#refuse({
+        code: 'policy.release_refused',
+        rule: PRIVATE_VALUES,
+        message: `${operator.uri} hides one value, and its other arguments are not private data`,
+      });
+    }
+    const isPrivate = labelOf(value) === 'private';
+    const permit = isPrivate ? this.#permit(provenanceOf(value)) : undefined;
+    const result = await this.#work(isPrivate, options, () =>
+      this.applyInTarget(fn, argument, {
+        ...unpermitted(options),
+        ...(permit !== undefined && { permit }),
+      }),
+    );
+    if (permit !== undefined && operator.release?.does === 'hide' && !permit.asked) {
+      result.release();
+      throw new TypeError(`The executor below this guard does not ask before ${operator.uri}.`);
+    }
+    return new LabelledNode(result, {
+      label: 'released',
+      provenance: provenanceOfCallOf(fn, argument),
+    });
+  }
+
+  #partsOfRelease(
+    argument: ValueNode,
+    { release, uri }: Operator,
+  ): { readonly value: ValueNode; readonly messages: readonly ValueNode[] } {
+    const place = release?.value;
+    if (place === 'argument') return { value: argument, messages: [] };
+    const elements = argument instanceof StructNode ? argument.elements : [];
+    const value = elements[place ?? -1];
+    if (value !== undefined) {
+      return { value, messages: elements.filter((element) => element !== value) };
+    }
+    // A struct in one piece, whose elements cannot be told apart.
+    if (labelOf(argument) !== 'private') return { value: argument, messages: [] };
+    throw this.#refuse({
+      code: 'policy.release_refused',
+      rule: PRIVATE_VALUES,
+      message: `${uri} takes its value apart from its messages`,
+    });
+  }
+
+  #permit(provenance: Provenance): ReleasePermit & { readonly asked: boolean } {
+    const { releases } = this.#options;
+    let asked = false;
+    return {
+      // The protocols hash it once more, to bytes of their own.
+      context: utf8(provenance),
+      check: (terms) => {
+        asked = true;
+        releases.check(terms);
+      },
+      get asked() {
+        return asked;
+      },
+    };
+  }
+
+  /** @throws PolicyError `policy.computation_refused` */
+  #requireComputations(nodes: readonly (ValueNode | null)[]): void {
+    const { computations } = this.#options.policy;
+    if (computations === 'any') return;
+    for (const { block, operator } of nodes.flatMap((node) => (node ? functionsIn(node) : []))) {
+      // Operators and operations on sequences are the client's own.
+      if (operator !== undefined || block.kind === 'intrinsic') continue;
+      const hash = contentHash(block);
+      if (computations.includes(hash)) continue;
+      throw this.#refuse({
+        code: 'policy.computation_refused',
+        rule: 'computations',
+        message: `This client applies only computations that it knows to its data; this one has the hash ${hash}`,
+      });
+    }
+  }
+
+  /** @throws PolicyError `policy.computation_refused` */
+  #requireData(block: Extract<BuildingBlock, { kind: 'data' }>): void {
+    const message = problemOfData(block, this.#options.policy.data);
+    if (message === undefined) return;
+    throw this.#refuse({ code: 'policy.computation_refused', rule: 'data', message });
+  }
+
+  /** Does work of which no message may leave where private data is in it. */
+  async #work<T>(
+    isPrivate: boolean,
+    { signal }: RequestOptions,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPrivate || signal?.aborted || isPublic(error)) throw error;
+      const { audit } = this.#options;
+      audit.failure(error, PRIVATE_VALUES);
+      throw audit.told(generalFailure(error));
+    }
+  }
+
+  #refuse(refusal: Refusal): Error {
+    return refused(this.#options.audit, refusal);
+  }
+}
+
+/** Nobody above has a say in what is released. */
+function unpermitted({ permit: _, ...options }: RequestOptions): RequestOptions {
+  return options;
+}
+
+function provenanceOfCallOf(fn: ValueNode, argument: ValueNode | null): Provenance {
+  return provenanceOfCall(provenanceOf(fn), argument === null ? null : provenanceOf(argument));
+}
