@@ -49,3 +49,17 @@ describeSecureProtocol('secAgg on threads', () => secAgg({ minimumClients: 1 }),
   runs: 3,
   dropouts: true,
 });
+describeSecureProtocol('masking with remote parties', () => masking({ minimumClients: 1 }), {
+  remote: true,
+  runs: 3,
+});
+describeSecureProtocol(
+  'paillier with remote parties',
+  () => paillier({ ...quick, keyHolder: 'key_holder' }),
+  { remote: true, runs: 3, dropouts: true },
+);
+describeSecureProtocol('secAgg with remote parties', () => secAgg({ minimumClients: 1 }), {
+  remote: true,
+  runs: 3,
+  dropouts: true,
+});

@@ -24,6 +24,7 @@ import {
   withContext,
 } from 'fedloom';
 import { afterAll, describe, expect, test } from 'vitest';
+import { remoteLeaves } from '../executors/remote/remote-leaves.helpers.ts';
 
 export interface SecureProtocolSuiteOptions {
   /** How many random cases each property gets. */
@@ -32,6 +33,8 @@ export interface SecureProtocolSuiteOptions {
   readonly threads?: number;
   /** The protocol goes on without a client that is lost, or refuses its own value. */
   readonly dropouts?: boolean;
+  /** All parties are reached as bytes, as if they were in other processes. */
+  readonly remote?: boolean;
 }
 
 /**
@@ -40,13 +43,15 @@ export interface SecureProtocolSuiteOptions {
 export function describeSecureProtocol(
   name: string,
   create: () => SecureAggregation,
-  { runs = 8, threads, dropouts = false }: SecureProtocolSuiteOptions = {},
+  { runs = 8, threads, dropouts = false, remote = false }: SecureProtocolSuiteOptions = {},
 ): void {
   describe(`secure aggregation: ${name}`, () => {
+    const aggregation = create();
     const context = new ExecutionContext(
       localExecutorFactory({
-        secureAggregation: create(),
+        secureAggregation: aggregation,
         maxExecutors: 60,
+        ...(remote && { leaf: remoteLeaves(aggregation) }),
         ...(threads !== undefined && { threads }),
       }),
     );
