@@ -1,17 +1,20 @@
 /** @file Who serves the calls of ExecutorGroup: one for all peers, or one for each connection. */
 
-import type { ExecutorGroup } from '../../computations/wire/index.ts';
-import type {
-  ExecutorCalls,
-  ExecutorMethod,
-  ExecutorRequest,
-  ExecutorResponse,
-} from '../../executors/remote/calls.ts';
+import type { Server } from '@grpc/grpc-js';
+import { ExecutorGroup } from '../../computations/wire/index.ts';
+import { interruptible } from '../../executors/interruption.ts';
+import type { ExecutorCalls, ExecutorMethod } from '../../executors/remote/calls.ts';
+import {
+  decodeRequest,
+  encodeResponse,
+  isExecutorMethod,
+} from '../../executors/remote/message-codec.ts';
+import { takeBack } from '../../executors/remote/serve.ts';
 import { transportError } from '../../executors/remote/status.ts';
 import type { PeerIdentity } from '../remote/link.ts';
 import { peerOf } from './grpc-link.node.ts';
 import { sessionOf, widenWindow } from './internals.node.ts';
-import type { Handlers, ServedCall } from './methods.node.ts';
+import { type ServedCall, serveUnary } from './methods.node.ts';
 
 /** The calls of one connection; `ExecutorHost.connect()` makes such. */
 export interface ConnectionCalls extends ExecutorCalls {
@@ -25,6 +28,7 @@ export type ConnectExecutors = (peer: PeerIdentity) => ConnectionCalls;
 export interface CallLimits {
   readonly defaultCallMs: number;
   readonly maxCallMs: number;
+  readonly maxMessageBytes: number;
   readonly receiveWindowBytes: number;
 }
 
@@ -33,6 +37,7 @@ export class ConnectedExecutors {
   readonly #limits: CallLimits;
   /** By connection, or by its address where the connection cannot be told. */
   readonly #byConnection = new Map<object | string, ConnectionCalls>();
+  readonly #stopping = new AbortController();
   readonly #endings = new Set<Promise<void>>();
 
   constructor(host: ExecutorCalls | ConnectExecutors, limits: CallLimits) {
@@ -40,17 +45,19 @@ export class ConnectedExecutors {
     this.#limits = limits;
   }
 
-  handlers(): Handlers<typeof ExecutorGroup> {
-    return {
-      getExecutor: this.#handler('getExecutor'),
-      createValue: this.#handler('createValue'),
-      createCall: this.#handler('createCall'),
-      createStruct: this.#handler('createStruct'),
-      createSelection: this.#handler('createSelection'),
-      compute: this.#handler('compute'),
-      dispose: this.#handler('dispose'),
-      disposeExecutor: this.#handler('disposeExecutor'),
-    };
+  addTo(server: Server): void {
+    for (const name of Object.keys(ExecutorGroup.method).filter(isExecutorMethod)) {
+      serveUnary(server, ExecutorGroup.method[name], (bytes, served) =>
+        this.#answer(name, bytes, served),
+      );
+    }
+  }
+
+  /** Tells the callers that still wait; their work is stopped when they are gone. */
+  stop(): void {
+    this.#stopping.abort(
+      transportError('transport.unavailable', 'The service shut down before the call was done.'),
+    );
   }
 
   /** Ends all connections; waits for what hangs on them. */
@@ -59,14 +66,18 @@ export class ConnectedExecutors {
     await Promise.all(this.#endings);
   }
 
-  #handler<M extends ExecutorMethod>(method: M) {
-    return (
-      request: ExecutorRequest<M>,
-      { call, signal }: ServedCall,
-    ): Promise<ExecutorResponse<M>> => {
-      const timeoutMs = this.#timeLeft(call.getDeadline());
-      return this.#callsOf(call).call(method, request, { signal, timeoutMs });
-    };
+  async #answer<M extends ExecutorMethod>(
+    method: M,
+    bytes: Uint8Array,
+    { call, signal }: ServedCall,
+  ): Promise<Uint8Array> {
+    const request = decodeRequest(method, bytes, { maxBytes: this.#limits.maxMessageBytes });
+    const calls = this.#callsOf(call);
+    const timeoutMs = this.#timeLeft(call.getDeadline());
+    const answering = calls.call(method, request, { signal, timeoutMs });
+    const response = await interruptible(answering, this.#stopping.signal);
+    if (signal.aborted) takeBack(calls, method, request, response);
+    return encodeResponse(method, response);
   }
 
   /** No call is without a limit, whatever its caller says. */

@@ -19,6 +19,7 @@ import type {
   ExecutorRequest,
   ExecutorResponse,
 } from '../../executors/remote/calls.ts';
+import { decodeResponse, encodeRequest } from '../../executors/remote/message-codec.ts';
 import { transportError } from '../../executors/remote/status.ts';
 import type { Link } from '../remote/link.ts';
 import type { GrpcCredentials } from './credentials.node.ts';
@@ -107,9 +108,11 @@ class GrpcChannel implements GrpcCalls {
   readonly address: string;
   readonly #client: Client;
   readonly #metadata: Metadata;
+  readonly #maxMessageBytes: number;
   readonly #closed = new AbortController();
 
   constructor(address: string, options: GrpcChannelOptions) {
+    this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MESSAGE_BYTES;
     this.address = address;
     this.#client = clientOf(address, options, {});
     this.#metadata = metadataOf(options);
@@ -126,15 +129,15 @@ class GrpcChannel implements GrpcCalls {
     { signal, timeoutMs }: CallOptions,
   ): Promise<ExecutorResponse<M>> {
     const closed = this.#closed.signal;
-    try {
-      return (await callUnary(this.#client, ExecutorGroup.method[method], request, {
-        metadata: this.#metadata,
-        signals: signal === undefined ? [closed] : [closed, signal],
-        timeoutMs,
-      })) as ExecutorResponse<M>;
-    } catch (error) {
+    const bytes = encodeRequest(method, request);
+    const response = await callUnary(this.#client, ExecutorGroup.method[method], bytes, {
+      metadata: this.#metadata,
+      signals: signal === undefined ? [closed] : [closed, signal],
+      timeoutMs,
+    }).catch((error: unknown) => {
       throw isServiceError(error) ? errorOfCall(error, `${method} at ${this.address}`) : error;
-    }
+    });
+    return decodeResponse(method, response, { maxBytes: this.#maxMessageBytes });
   }
 
   async ready({ signal, timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<void> {

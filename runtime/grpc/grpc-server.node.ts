@@ -24,7 +24,7 @@ import { acceptedLink } from './grpc-link.node.ts';
 import { grpcStatusOf } from './grpc-status.node.ts';
 import { sessionOf, widenWindow } from './internals.node.ts';
 import { hostOf, type InsecureChannels, requirePlaintextAllowed } from './listen-address.node.ts';
-import { serveService } from './methods.node.ts';
+import { serveBidi } from './methods.node.ts';
 import { addReflection, HealthReport } from './reflection.node.ts';
 
 export interface ServeGrpcOptions {
@@ -116,13 +116,13 @@ class RunningService implements GrpcService {
     if (host !== undefined) {
       services.push(ExecutorGroup);
       this.#executors = new ConnectedExecutors(host, this.#limits);
-      serveService(this.#server, ExecutorGroup, this.#executors.handlers());
+      this.#executors.addTo(this.#server);
     }
     if (links !== undefined) {
       services.push(ExecutorLinkService);
-      serveService(this.#server, ExecutorLinkService, {
-        open: (stream) => this.#accept(stream, links),
-      });
+      serveBidi(this.#server, ExecutorLinkService.method.open, (stream) =>
+        this.#accept(stream, links),
+      );
     }
     this.#health = new HealthReport(this.#server, services);
     if (reflection) addReflection(this.#server, services);
@@ -171,13 +171,13 @@ class RunningService implements GrpcService {
     this.#health.report('NOT_SERVING');
     const reason = transportError('transport.unavailable', 'The service is shutting down.');
     for (const link of this.#links) link.close(reason);
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const tooLate = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
+    const finished = new Promise<true>((resolve) => {
+      this.#server.tryShutdown(() => resolve(true));
     });
-    const finished = new Promise<void>((resolve) => this.#server.tryShutdown(() => resolve()));
-    await Promise.race([finished, tooLate]);
-    clearTimeout(timer);
+    if (!(await withinMs(finished, graceMs))) {
+      this.#executors?.stop();
+      await withinMs(finished, FAREWELL_MS);
+    }
     this.#server.forceShutdown();
     await this.#executors?.close();
   }
@@ -212,6 +212,19 @@ class RunningService implements GrpcService {
   }
 }
 
+/** Whether something happens in time. */
+async function withinMs(happening: Promise<true>, timeoutMs: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, false);
+  });
+  try {
+    return await Promise.race([happening, tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 function serverOptions(limits: GrpcServerLimits): ServerOptions {
   const options: { [option: string]: number } = {
     'grpc.max_receive_message_length': limits.maxMessageBytes,
@@ -223,7 +236,6 @@ function serverOptions(limits: GrpcServerLimits): ServerOptions {
     'grpc.max_connection_age_ms': limits.maxConnectionAgeMs,
     'grpc.max_connection_age_grace_ms': limits.maxConnectionAgeGraceMs,
     'grpc.max_connection_idle_ms': limits.maxConnectionIdleMs,
-    'grpc.enable_channelz': 0,
   };
   // For ever is what grpc-js does by itself.
   return Object.fromEntries(Object.entries(options).filter(([, value]) => Number.isFinite(value)));
@@ -245,3 +257,6 @@ const DEFAULT_LIMITS: GrpcServerLimits = {
 };
 
 const DEFAULT_GRACE_MS = 5_000;
+
+/** How long callers have to hear that the service is gone, before their connections are cut. */
+const FAREWELL_MS = 250;

@@ -1,11 +1,13 @@
 /**
- * @file Services that protobuf-es describes, on grpc-js: handlers and calls typed by the descriptor,
- * without generated stubs.
+ * @file Methods that protobuf-es describes, on grpc-js without generated stubs: unary ones on bytes,
+ * which the executors' own codec makes and reads, and streams of messages typed by the descriptor.
  */
 
 import {
+  type DescMessage,
   type DescMethod,
-  type DescService,
+  type DescMethodBiDiStreaming,
+  type DescMethodUnary,
   fromBinary,
   type MessageShape,
   toBinary,
@@ -14,11 +16,11 @@ import type {
   Client,
   ClientDuplexStream,
   Metadata,
-  MethodDefinition,
   Server,
   ServerDuplexStream,
   ServerUnaryCall,
   ServiceError,
+  StatusObject,
 } from '@grpc/grpc-js';
 import { onAbort } from '../../executors/interruption.ts';
 import { transportError } from '../../executors/remote/status.ts';
@@ -31,38 +33,51 @@ export interface ServedCall {
   readonly call: ServerUnaryCall<Buffer, Buffer>;
 }
 
-/** What serves each method. What a unary handler throws is the status of its call. */
-export type Handlers<S extends DescService> = {
-  readonly [M in keyof S['method']]: Handler<S['method'][M]>;
-};
-
-type Handler<M extends DescMethod> = M['methodKind'] extends 'unary'
-  ? (request: MessageShape<M['input']>, served: ServedCall) => Promise<MessageShape<M['output']>>
-  : M['methodKind'] extends 'bidi_streaming'
-    ? (stream: ServerDuplexStream<MessageShape<M['input']>, MessageShape<M['output']>>) => void
-    : never;
-
-/** Serves a service; each of its methods is unary or streams both ways. */
-export function serveService<S extends DescService>(
+/** @param handle makes the response of a request; what it throws is the status of the call. */
+export function serveUnary(
   server: Server,
-  service: S,
-  handlers: Handlers<S>,
+  method: DescMethodUnary,
+  handle: (request: Uint8Array, served: ServedCall) => Promise<Uint8Array>,
 ): void {
-  for (const method of service.methods) {
-    // The names of the handlers are those of the descriptor.
-    const handler = handlers[method.localName as keyof S['method']] as (
-      request: unknown,
-      served?: ServedCall,
-    ) => Promise<unknown>;
-    const path = pathOf(method);
-    if (method.methodKind === 'unary') {
-      // Decoded by us, so that bytes that are no message are the caller's fault and not INTERNAL.
-      server.register(path, unaryHandler(method, handler), same, same, 'unary');
-    } else {
-      const { responseSerialize, requestDeserialize } = definitionOf(method);
-      server.register(path, handler, responseSerialize, requestDeserialize, 'bidi');
-    }
-  }
+  const serve = async (call: ServerUnaryCall<Buffer, Buffer>): Promise<Buffer> => {
+    const caller = new AbortController();
+    call.on('cancelled', () => {
+      caller.abort(
+        transportError('transport.cancelled', `The caller of ${method.name} went away.`),
+      );
+    });
+    return asBuffer(await handle(call.request, { signal: caller.signal, call }));
+  };
+  server.register<Buffer, Buffer>(
+    pathOf(method),
+    (
+      call: ServerUnaryCall<Buffer, Buffer>,
+      respond: (error: StatusObject | null, response?: Buffer) => void,
+    ) => {
+      serve(call).then(
+        (response) => respond(null, response),
+        (error: unknown) => respond(grpcStatusOf(error)),
+      );
+    },
+    same,
+    same,
+    'unary',
+  );
+}
+
+export function serveBidi<I extends DescMessage, O extends DescMessage>(
+  server: Server,
+  method: DescMethodBiDiStreaming<I, O>,
+  handle: (stream: ServerDuplexStream<MessageShape<I>, MessageShape<O>>) => void,
+): void {
+  const { input, output } = method;
+  server.register<MessageShape<I>, MessageShape<O>>(
+    pathOf(method),
+    handle,
+    writer(output),
+    reader(input),
+    'bidi',
+  );
 }
 
 export interface UnaryCallOptions {
@@ -76,13 +91,13 @@ export interface UnaryCallOptions {
  * Calls a unary method.
  * @throws the reason of a signal, or a ServiceError of grpc-js.
  */
-export function callUnary<M extends DescMethod>(
+export function callUnary(
   client: Client,
-  method: M,
-  request: MessageShape<M['input']>,
+  method: DescMethodUnary,
+  request: Uint8Array,
   { metadata, signals, timeoutMs }: UnaryCallOptions,
-): Promise<MessageShape<M['output']>> {
-  const { path, requestSerialize, responseDeserialize } = definitionOf(method);
+): Promise<Uint8Array> {
+  const path = pathOf(method);
   return new Promise((resolve, reject) => {
     const aborted = signals.find((signal) => signal.aborted);
     if (aborted !== undefined) {
@@ -91,8 +106,8 @@ export function callUnary<M extends DescMethod>(
     }
     const call = client.makeUnaryRequest(
       path,
-      requestSerialize,
-      responseDeserialize,
+      asBuffer,
+      same,
       request,
       metadata,
       { deadline: Date.now() + timeoutMs },
@@ -112,13 +127,13 @@ export function callUnary<M extends DescMethod>(
 }
 
 /** Begins a call that streams both ways. It has no deadline: whoever uses it watches over it. */
-export function callBidi<M extends DescMethod>(
+export function callBidi<I extends DescMessage, O extends DescMessage>(
   client: Client,
-  method: M,
+  method: DescMethodBiDiStreaming<I, O>,
   metadata: Metadata,
-): ClientDuplexStream<MessageShape<M['input']>, MessageShape<M['output']>> {
-  const { path, requestSerialize, responseDeserialize } = definitionOf(method);
-  return client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata);
+): ClientDuplexStream<MessageShape<I>, MessageShape<O>> {
+  const { input, output } = method;
+  return client.makeBidiStreamRequest(pathOf(method), writer(input), reader(output), metadata);
 }
 
 /** Names a method on the wire. */
@@ -126,59 +141,12 @@ export function pathOf({ parent, name }: DescMethod): string {
   return `/${parent.typeName}/${name}`;
 }
 
-function unaryHandler(
-  { name, input, output }: DescMethod,
-  handle: (request: unknown, served: ServedCall) => Promise<unknown>,
-) {
-  return (
-    call: ServerUnaryCall<Buffer, Buffer>,
-    respond: (error: ReturnType<typeof grpcStatusOf> | null, response?: Buffer) => void,
-  ): void => {
-    const caller = new AbortController();
-    call.on('cancelled', () => {
-      caller.abort(transportError('transport.cancelled', `The caller of ${name} went away.`));
-    });
-    serve().then(
-      (response) => respond(null, response),
-      (error: unknown) => respond(grpcStatusOf(error)),
-    );
-
-    async function serve(): Promise<Buffer> {
-      const request = decodeRequest(input, call.request, name);
-      const response = await handle(request, { signal: caller.signal, call });
-      return asBuffer(toBinary(output, response as MessageShape<typeof output>));
-    }
-  };
+function writer<D extends DescMessage>(schema: D): (message: MessageShape<D>) => Buffer {
+  return (message) => asBuffer(toBinary(schema, message));
 }
 
-function decodeRequest<D extends DescMethod['input']>(
-  schema: D,
-  bytes: Buffer,
-  name: string,
-): MessageShape<D> {
-  try {
-    return fromBinary(schema, bytes, READING);
-  } catch (cause) {
-    throw transportError(
-      'transport.invalid_argument',
-      `The request of ${name} is no ${schema.typeName}: ${cause instanceof Error ? cause.message : cause}`,
-    );
-  }
-}
-
-function definitionOf<M extends DescMethod>(
-  method: M,
-): MethodDefinition<MessageShape<M['input']>, MessageShape<M['output']>> {
-  const { input, output, methodKind } = method;
-  return {
-    path: pathOf(method),
-    requestStream: methodKind !== 'unary',
-    responseStream: methodKind !== 'unary',
-    requestSerialize: (message) => asBuffer(toBinary(input, message)),
-    requestDeserialize: (bytes) => fromBinary(input, bytes, READING) as MessageShape<M['input']>,
-    responseSerialize: (message) => asBuffer(toBinary(output, message)),
-    responseDeserialize: (bytes) => fromBinary(output, bytes, READING) as MessageShape<M['output']>,
-  };
+function reader<D extends DescMessage>(schema: D): (bytes: Buffer) => MessageShape<D> {
+  return (bytes) => fromBinary(schema, bytes, { readUnknownFields: false });
 }
 
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
@@ -188,6 +156,3 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 function same(bytes: Buffer): Buffer {
   return bytes;
 }
-
-/** Deep enough for long chains of building blocks, and far from the end of the stack. */
-const READING = { recursionLimit: 1_000, readUnknownFields: false };
