@@ -1,0 +1,576 @@
+/**
+ * @file A curious server: each test is a way to get at a client's value, or to bring the client down.
+ * The client refuses by a named rule and goes on serving; its log has the refusal; and the value is in
+ * nothing that left.
+ */
+
+import {
+  atServer,
+  federatedComputation,
+  federatedData,
+  federatedSecureSum,
+  federatedSum,
+  int32,
+  secAgg,
+} from 'fedloom';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  type BuildingBlock,
+  block,
+  type Compiled,
+  call,
+  compiled,
+  data,
+  intrinsic,
+  lambda,
+  literal,
+  reference,
+  selection,
+  structBlock,
+} from '../../../computations/building-blocks.ts';
+import { type Backend, GraphBuilder, loadBackend } from '../../../computations/tensors/index.ts';
+import { func, sequence, structOf, type Type, uint8 } from '../../../computations/types/index.ts';
+import { contentHash } from '../../../computations/wire/index.ts';
+import type { ExecutorValue } from '../../../executors/executor.ts';
+import type {
+  AuditEntry,
+  GuardingExecutor,
+  GuardPolicyOptions,
+} from '../../../executors/guard/index.ts';
+import type { ReleasePermit } from '../../../executors/leaf/operator.ts';
+import { maskingState } from '../../../executors/secure/masking-operators.ts';
+import { roundSetupCodec } from '../../../executors/secure/round-setup.ts';
+import {
+  addConstant,
+  failUnlessSmall,
+  INT,
+  identity,
+  int,
+  pair,
+  plain,
+  unnamed,
+} from '../blocks.ts';
+import { failureOf, printed, SESSION, TERM } from '../secure/parties.ts';
+import {
+  BYTES,
+  bytesValue,
+  guardedStack,
+  guardOf,
+  ints,
+  participant,
+  secretOf,
+  secretSum,
+  sumOfSecrets,
+} from './support.ts';
+
+const SECRET = data('secret', INT);
+const ROWS = sequence(int32(1));
+
+let backend: Backend;
+let guard: GuardingExecutor;
+let audit: AuditEntry[];
+
+beforeEach(async () => {
+  backend = await loadBackend();
+  make();
+});
+
+afterEach(() => guard.close());
+
+function make(policy: GuardPolicyOptions = {}, leaf = {}): void {
+  audit = [];
+  guard = guardOf({ backend, audit, leaf: { policy, ...leaf } });
+}
+
+/** Puts syntax in, as the server does. */
+function put(node: BuildingBlock): Promise<ExecutorValue> {
+  return guard.createValue(node, node.type);
+}
+
+async function read(node: BuildingBlock): Promise<unknown> {
+  using value = await put(node);
+  return plain(await value.compute());
+}
+
+/** The request is refused by the rule, the log says so, the secret is nowhere, the client goes on. */
+async function refusedBy(rule: string, attempt: Promise<unknown>): Promise<Error> {
+  const error = await failureOf(attempt);
+  expect(error).toMatchObject({ rule });
+  expect(audit.filter((entry) => entry.kind === 'refused').map((entry) => entry.rule)).toContain(
+    rule,
+  );
+  await expectUnharmed(error);
+  return error;
+}
+
+async function expectUnharmed(...errors: unknown[]): Promise<void> {
+  const told = [...errors.map(printed), JSON.stringify(audit)].join('\n');
+  expect(told).not.toContain(String(secretOf(0)));
+  expect(await read(call(addConstant(2), literal(int(3), INT)))).toBe(5);
+}
+
+describe('reads a value', () => {
+  test('by computing named data', async () => {
+    await refusedBy('privateValues', read(SECRET));
+  });
+
+  test('by computing it as part of a struct', async () => {
+    await refusedBy('privateValues', read(pair(literal(int(1), INT), SECRET)));
+  });
+
+  test('by selecting it; what is public in the same struct can be read', async () => {
+    using both = await put(pair(literal(int(1), INT), SECRET));
+    using first = await guard.createSelection(both, 0);
+    using second = await guard.createSelection(both, 1);
+    expect(await plain(await first.compute())).toBe(1);
+    await refusedBy('privateValues', second.compute());
+  });
+
+  test('by a struct that is made of handles', async () => {
+    using secret = await put(SECRET);
+    using struct = await guard.createStruct([{ name: 'a', value: secret }]);
+    using back = await guard.createSelection(struct, 0);
+    await refusedBy('privateValues', back.compute());
+  });
+
+  test.each<[string, BuildingBlock]>([
+    ['the identity', identity(INT)],
+    ['a sum with a constant', addConstant(1)],
+    ['a function that ignores its purpose', lambda('x', INT, reference('x', INT))],
+    ['a constant function', lambda('x', INT, call(addConstant(1), reference('x', INT)))],
+  ])('by a map with %s', async (_, fn) => {
+    await refusedBy('privateValues', read(call(fn, SECRET)));
+  });
+
+  test('by a call of handles', async () => {
+    using fn = await put(addConstant(0));
+    using secret = await put(SECRET);
+    using result = await guard.createCall(fn, secret);
+    await refusedBy('privateValues', result.compute());
+  });
+
+  test('by selecting from what a function made of it', async () => {
+    const both = structOf([unnamed(INT), unnamed(INT)]);
+    const twice = compiledOf(INT, both, (_, [x]) => [x, x]);
+    await refusedBy('privateValues', read(selection(call(twice, SECRET), 1)));
+  });
+
+  test('by adding it to a sequence, and by reducing one with it', async () => {
+    const seq = literal({ kind: 'sequence', elements: [ints(1), ints(2)] }, ROWS);
+    const withSecret = lambda('x', int32(1), SECRET);
+    const map = intrinsic(
+      'sequence_map',
+      func(structOf([unnamed(withSecret.type), unnamed(ROWS)]), sequence(INT)),
+    );
+    await refusedBy('privateValues', read(call(map, pair(withSecret, seq))));
+    const step = lambda('p', structOf([unnamed(INT), unnamed(int32(1))]), SECRET);
+    const reduce = intrinsic(
+      'sequence_reduce',
+      func(structOf([unnamed(ROWS), unnamed(INT), unnamed(step.type)]), INT),
+    );
+    const args = structBlock(
+      [seq, literal(int(0), INT), step].map((value) => ({ name: null, value })),
+    );
+    await refusedBy('privateValues', read(call(reduce, args)));
+  });
+
+  test('by a function that captures it', async () => {
+    const seq = literal({ kind: 'sequence', elements: [ints(1)] }, ROWS);
+    const captures = lambda('x', int32(1), reference('s', INT));
+    const map = intrinsic(
+      'sequence_map',
+      func(structOf([unnamed(captures.type), unnamed(ROWS)]), sequence(INT)),
+    );
+    const whole = block(
+      [{ name: 's', value: call(addConstant(0), SECRET) }],
+      call(map, pair(captures, seq)),
+    );
+    await refusedBy('privateValues', put(whole));
+  });
+
+  test('by the elements of a sequence of data', async () => {
+    await refusedBy('privateValues', read(data('rows', sequence(int32(1)))));
+  });
+
+  test('by what an operator makes of it that hides nothing', async () => {
+    const party = participant('clients/0', guard);
+    using bytes = await put(data('readings', int32(3)));
+    const cast = compiledOf(int32(3), uint8(3), (builder, [x]) => [
+      builder.apply(
+        'fl.Cast',
+        { x: x as number },
+        { dtype: 'uint8', code: 'execution.sum_overflow' },
+      ),
+    ]);
+    using fn = await put(cast);
+    const error = await failureOf(guard.createCall(fn, bytes));
+    expect(error).toMatchObject({ code: 'execution.kernel_failed' });
+    await expectUnharmed(error, await failureOf(party.request('secagg_advertise', [bytes])));
+  });
+
+  test('by the words of an error', async () => {
+    const error = await failureOf(put(call(failUnlessSmall, SECRET)));
+    expect(error.message).toBe(
+      '[execution.kernel_failed] Work on private data failed at this client; its own log says how.',
+    );
+    expect(audit).toMatchObject([
+      { kind: 'failed', rule: 'privateValues', code: 'ExecutionError execution.sum_overflow' },
+    ]);
+    await expectUnharmed(error);
+  });
+
+  test('by the words of an error about data, which the owner gets', async () => {
+    const failures: unknown[] = [];
+    const sink = {
+      record: (entry: AuditEntry) => void audit.push(entry),
+      failure: (error: unknown) => void failures.push(error),
+    };
+    make({}, { audit: sink });
+    for (const [name, type] of [
+      ['broken', INT],
+      ['typo', INT],
+      ['secret', int32(2)],
+    ] as const) {
+      const error = await failureOf(read(data(name, type)));
+      expect(error).toMatchObject({ code: 'execution.kernel_failed' });
+      await expectUnharmed(error);
+    }
+    expect(audit.map(({ kind }) => kind)).toEqual(['failed', 'failed', 'failed']);
+    expect(failures.map(String).join()).toContain(`cannot read ${secretOf(0)}`);
+  });
+
+  test('by a plain sum', async () => {
+    const plainSum = federatedComputation([], () => federatedSum(federatedData('secret', int32())));
+    await using stack = await guardedStack({
+      aggregation: (identities) =>
+        secAgg({ identities, aggregation: { allowPlain: ['federated_sum'] } }),
+    });
+    const error = await failureOf(stack.run(plainSum));
+    expect(printed(error)).toContain('policy.private_value');
+    expect(printed(error)).not.toContain(String(secretOf(0)));
+    expect(stack.audits[0]).toMatchObject([{ kind: 'refused', rule: 'privateValues' }]);
+  });
+
+  test('by bringing all values to itself', async () => {
+    const all = federatedComputation([], () => federatedData('secret', int32()));
+    await using stack = await guardedStack();
+    await expect(stack.run(all)).rejects.toThrow(/policy.private_value/);
+  });
+});
+
+describe('misuses a protocol', () => {
+  test.each([1, 2])('by a sum over a cohort of %i', async (clients) => {
+    await using stack = await guardedStack({
+      clients,
+      aggregation: (identities) => secAgg({ identities, minimumClients: 1 }),
+    });
+    const error = await failureOf(stack.run(secretSum, 1));
+    expect(error).toMatchObject({ code: 'protocol.too_few_clients' });
+    for (const log of stack.audits) {
+      expect(log).toMatchObject([{ kind: 'refused', code: 'protocol.too_few_clients' }]);
+    }
+  });
+
+  test('by asking for the state of it', async () => {
+    make({ protocols: { masking: {} } });
+    using advertised = await advertise();
+    using state = await guard.createSelection(advertised, 0);
+    using message = await guard.createSelection(advertised, 1);
+    expect((await message.compute()).kind).toBe('tensor');
+    await refusedBy('privateValues', state.compute());
+    await refusedBy('privateValues', advertised.compute());
+  });
+
+  test('by using a state twice', async () => {
+    make({ protocols: { masking: {} }, smallestCohort: 1 });
+    using advertised = await advertise(1);
+    using state = await guard.createSelection(advertised, 0);
+    using value = await put(data('readings', int32(3)));
+    const party = participant('clients/0', guard);
+    const roster = bytesValue(new Uint8Array(9));
+    await failureOf(party.request('masking_mask_input', [state, roster.data as Uint8Array, value]));
+    const error = await failureOf(
+      party.request('masking_mask_input', [state, roster.data as Uint8Array, value]),
+    );
+    expect(error).toMatchObject({ code: 'execution.linear_reuse' });
+    await expectUnharmed(error);
+    expect(audit.at(-1)).toMatchObject({ code: 'ExecutionError execution.linear_reuse' });
+  });
+
+  test('by another protocol than the client takes part in', async () => {
+    const error = await failureOf(advertise());
+    expect(error).toMatchObject({ code: 'execution.unsupported_intrinsic' });
+    expect(audit).toMatchObject([{ kind: 'refused', rule: 'protocols' }]);
+    await expectUnharmed(error);
+  });
+
+  test('by private data in the place of a message', async () => {
+    make(
+      { protocols: { masking: {} } },
+      { dataSource: { resolve: () => bytesValue(Uint8Array.of(7)) } },
+    );
+    using again = await advertise();
+    using kept = await guard.createSelection(again, 0);
+    using secretBytes = await put(data('bytes', BYTES));
+    using own = await put(literal(ints(1, 2), int32(2)));
+    const party = participant('clients/0', guard);
+    await refusedBy('privateValues', party.request('masking_mask_input', [kept, secretBytes, own]));
+  });
+
+  test.each<[string, GuardPolicyOptions]>([
+    ['largestBitWidth', { largestBitWidth: 16 }],
+    ['largestVector', { protocols: { secAgg: {} }, largestVector: 1 }],
+    ['smallestCohort', { protocols: { secAgg: { smallestCohort: 1 } }, smallestCohort: 5 }],
+  ])('by terms beyond %s', async (rule, policy) => {
+    await using stack = await guardedStack({ leaf: { policy } });
+    const outcome = stack.run(rule === 'largestVector' ? vectorSum : secretSum, 1);
+    if (rule === 'smallestCohort') {
+      // The protocol's own rule goes before that of all.
+      expect(await outcome).toBe(sumOfSecrets(4));
+      return;
+    }
+    expect(await failureOf(outcome)).toMatchObject({ code: 'protocol.too_few_clients' });
+    for (const log of stack.audits) expect(log).toMatchObject([{ kind: 'refused', rule }]);
+  });
+
+  test('by more rounds than a day has, before and after a restart', async () => {
+    let now = Date.UTC(2026, 0, 1, 23);
+    const ledgers = Array.from({ length: 4 }, () => new Set<string>());
+    const stackOfToday = () =>
+      guardedStack({
+        leaf: { policy: { roundsPerDay: 1 }, now: () => now },
+        ledgers: (client) => ({
+          claim(step) {
+            const known = ledgers[client] as Set<string>;
+            return !known.has(step) && known.add(step).has(step);
+          },
+        }),
+      });
+    {
+      await using stack = await stackOfToday();
+      expect(await stack.run(secretSum, 1)).toBe(sumOfSecrets(4));
+      await failureOf(stack.run(secretSum, 2));
+      for (const log of stack.audits) {
+        expect(log.map(({ rule }) => rule)).toEqual(['protocols.secAgg', 'roundsPerDay']);
+      }
+    }
+    await using restarted = await stackOfToday();
+    await failureOf(restarted.run(secretSum, 1));
+    now += 3_600_000;
+    expect(await restarted.run(secretSum, 1)).toBe(sumOfSecrets(4));
+  });
+
+  test('by permitting itself', async () => {
+    make({ protocols: { masking: {} }, largestBitWidth: 4 });
+    const permit: ReleasePermit = { context: new Uint8Array(0), check: () => {} };
+    const party = participant('clients/0', guard, { permit });
+    using advertised = await advertise();
+    using state = await guard.createSelection(advertised, 0);
+    using value = await put(data('readings', int32(3)));
+    await refusedBy(
+      'largestBitWidth',
+      party.request('masking_mask_input', [state, new Uint8Array(9), value]),
+    );
+    await refusedBy('privateValues', value.compute({ permit }));
+  });
+});
+
+describe('asks for what the policy does not list', () => {
+  test('data that it may not name', async () => {
+    make({ data: { readings: 'int32[3]' } });
+    await refusedBy(
+      'data',
+      put(data('secret', INT)).then((value) => value.compute()),
+    );
+    await refusedBy('data', read(data('toString', INT)));
+    await refusedBy('data', read(data('readings', int32(null))));
+    await refusedBy('data', read(call(lambda('x', INT, SECRET), literal(int(0), INT))));
+    await refusedBy('privateValues', read(data('readings', int32(3))));
+  });
+
+  test('data that is not there', async () => {
+    await refusedBy('data', read(data('census', INT)));
+  });
+
+  test('computations that it does not know', async () => {
+    const known = addConstant(1);
+    make({ computations: [contentHash(known)] });
+    using _ = await put(call(known, SECRET));
+    const error = await refusedBy('computations', put(call(addConstant(2), SECRET)));
+    expect(error.message).toContain(contentHash(addConstant(2)));
+    const step = lambda('x', int32(1), reference('x', int32(1)));
+    const map = intrinsic(
+      'sequence_map',
+      func(structOf([unnamed(step.type), unnamed(ROWS)]), ROWS),
+    );
+    await refusedBy('computations', put(call(map, pair(step, data('rows', ROWS)))));
+  });
+
+  test('to compute for itself', async () => {
+    make({ plainCompute: false, protocols: { masking: {} } });
+    const error = await failureOf(read(literal(int(1), INT)));
+    expect(error).toMatchObject({ rule: 'plainCompute' });
+    using advertised = await advertise();
+    using message = await guard.createSelection(advertised, 1);
+    expect((await message.compute()).kind).toBe('tensor');
+  });
+});
+
+describe('asks for too much', () => {
+  test('kernels', async () => {
+    make({ limits: { graphNodes: 10 } });
+    const graph = compiledOf(INT, INT, (builder, [x]) => {
+      let last = x as number;
+      for (let i = 0; i < 20; i += 1) last = builder.apply('fl.Add', { a: last, b: x as number });
+      return [last];
+    });
+    const error = await failureOf(put(graph));
+    expect(error).toMatchObject({ code: 'graph.too_large' });
+    expect(audit).toMatchObject([{ kind: 'refused', rule: 'wellFormed' }]);
+    await expectUnharmed(error);
+  });
+
+  test('sizes', async () => {
+    const huge = compiledOf(int32(2 ** 14), int32(2 ** 14, 2 ** 14), (builder, [x]) => [
+      builder.apply('fl.Add', {
+        a: builder.apply('Reshape', { x: x as number }, { shape: [2 ** 14, 1] }),
+        b: x as number,
+      }),
+    ]);
+    const error = await failureOf(put(huge));
+    expect(error).toMatchObject({ code: 'graph.too_large' });
+    await expectUnharmed(error);
+  });
+
+  test('a graph that is malformed', async () => {
+    const good = addConstant(1);
+    const graph = { ...good.graph, results: [99] };
+    const error = await failureOf(put({ ...good, graph }));
+    expect(audit).toMatchObject([{ kind: 'refused', rule: 'wellFormed' }]);
+    await expectUnharmed(error);
+  });
+
+  test('blocks', async () => {
+    make({ limits: { blocks: 50 } });
+    let node: BuildingBlock = literal(int(1), INT);
+    for (let i = 0; i < 30; i += 1) node = call(addConstant(1), node);
+    await refusedBy('limits.blocks', put(node));
+  });
+
+  test('depth', async () => {
+    let node: BuildingBlock = literal(int(1), INT);
+    for (let i = 0; i < 200; i += 1) node = call(addConstant(1), node);
+    await refusedBy('limits.depth', put(node));
+    let type: Type = INT;
+    for (let i = 0; i < 50_000; i += 1) type = structOf([unnamed(type)]);
+    await refusedBy('limits.depth', guard.createValue(int(1), type));
+  });
+
+  test('structs that double, in syntax and by handles', async () => {
+    let node: BuildingBlock = literal(int(1), INT);
+    for (let i = 0; i < 13; i += 1) node = pair(node, node);
+    await refusedBy('limits.blocks', put(node));
+    let doubled: BuildingBlock = reference('x', INT);
+    let type: Type = INT;
+    const locals = [];
+    for (let i = 0; i < 40; i += 1) {
+      doubled = pair(reference(`x${i}`, type), reference(`x${i}`, type));
+      locals.push({ name: `x${i + 1}`, value: doubled });
+      type = doubled.type;
+    }
+    const whole = block(
+      [{ name: 'x0', value: literal(int(1), INT) }, ...locals],
+      literal(int(1), INT),
+    );
+    await refusedBy('limits.typeLeaves', put(whole));
+    let handle = await put(literal(int(1), INT));
+    await refusedBy(
+      'limits.typeLeaves',
+      (async () => {
+        for (let i = 0; i < 40; i += 1) {
+          handle = await guard.createStruct([
+            { name: null, value: handle },
+            { name: null, value: handle },
+          ]);
+        }
+      })(),
+    );
+  });
+
+  test('calls, in little syntax', async () => {
+    let fn: BuildingBlock = identity(INT);
+    const locals = [{ name: 'f0', value: fn }];
+    for (let i = 0; i < 40; i += 1) {
+      const before = reference(`f${i}`, fn.type);
+      fn = lambda('x', INT, call(before, call(before, reference('x', INT))));
+      locals.push({ name: `f${i + 1}`, value: fn });
+    }
+    const whole = block(locals, call(reference('f40', fn.type), literal(int(1), INT)));
+    await refusedBy('limits.calls', put(whole));
+  });
+
+  test('values, until it disposes of some', async () => {
+    make({ limits: { values: 4 } });
+    const held: ExecutorValue[] = [];
+    for (let i = 0; i < 4; i += 1) held.push(await put(literal(int(i), INT)));
+    const error = await failureOf(put(literal(int(9), INT)));
+    expect(error).toMatchObject({ rule: 'limits.values' });
+    held[0]?.[Symbol.dispose]();
+    held[0]?.[Symbol.dispose]();
+    held.shift();
+    held.push(await put(literal(int(9), INT)));
+    expect(await failureOf(put(literal(int(9), INT)))).toMatchObject({ rule: 'limits.values' });
+    for (const value of held) value[Symbol.dispose]();
+    expect(guard.held).toEqual({ values: 0, bytes: 0 });
+  });
+
+  test('bytes, also where only a struct still has them', async () => {
+    make({ limits: { heldBytes: 100 } });
+    const long = () => guard.createValue(ints(...Array(20).fill(1)), int32(20));
+    const first = await long();
+    const struct = await guard.createStruct([{ name: null, value: first }]);
+    first[Symbol.dispose]();
+    expect(await failureOf(long())).toMatchObject({ rule: 'limits.heldBytes' });
+    struct[Symbol.dispose]();
+    using _ = await long();
+    expect(guard.held.bytes).toBe(80);
+  });
+
+  test('entries in the log', async () => {
+    let now = 0;
+    make({}, { auditEntriesPerDay: 3, now: () => now });
+    for (let i = 0; i < 10; i += 1) await failureOf(read(SECRET));
+    expect(audit.map(({ kind }) => kind)).toEqual(['refused', 'refused', 'refused', 'suppressed']);
+    now = 86_400_000;
+    await failureOf(read(SECRET));
+    now = 0;
+    for (let i = 0; i < 10; i += 1) await failureOf(read(SECRET));
+    expect(audit.length).toBe(8);
+  });
+});
+
+const vectorSum = federatedComputation([atServer(int32())], () =>
+  federatedSecureSum(federatedData('readings', int32(3)), 100_000),
+);
+
+function advertise(clients = 3): Promise<ExecutorValue> {
+  const setup = roundSetupCodec.encode({
+    session: SESSION,
+    name: 'clients/0',
+    clients,
+    terms: [{ ...TERM, length: 3, bound: 100_000n }],
+  });
+  const result = structOf([unnamed(maskingState.type), unnamed(BYTES)]);
+  return participant('clients/0', guard).call('masking_advertise', [setup], result);
+}
+
+function compiledOf(
+  parameter: Type,
+  result: Type,
+  body: (builder: GraphBuilder, parameters: readonly number[]) => readonly (number | undefined)[],
+): Compiled {
+  const builder = new GraphBuilder();
+  const x = builder.parameter(parameter as never);
+  const results = body(builder, [x]);
+  return compiled('made_by_hand', builder.build(results as number[]), func(parameter, result));
+}
