@@ -166,6 +166,7 @@ class DataReader {
 
   #readSequence({ elementType, element }: Value_Sequence): TypedData {
     const member = fromTypeMessage(required(elementType, 'the element type of a sequence'));
+    const type = sequence(member);
     // Counted before anything is made: structs without tensors take no bytes in an element.
     this.#count(nodesOf(member) * element.length);
     const elements = element.map(({ flatValue }) => {
@@ -174,7 +175,7 @@ class DataReader {
       if (!arrays.next().done) throw decodeFault('an element of a sequence has too many tensors');
       return value;
     });
-    return { value: { kind: 'sequence', elements }, type: sequence(member) };
+    return { value: { kind: 'sequence', elements }, type };
   }
 
   #readFederated({ type: stated, value }: Value_Federated, depth: number): TypedData {

@@ -1,6 +1,12 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FederatedTypeError, GraphError, ValueError } from '../../../computations/types/index.ts';
+import {
+  FederatedTypeError,
+  GraphError,
+  toMaterialized,
+  ValueError,
+} from '../../../computations/types/index.ts';
 import {
   decodeBlock,
   decodeTensor,
@@ -8,9 +14,20 @@ import {
   encodeBlock,
   encodeTensor,
   encodeType,
+  fromValueMessage,
+  toValueMessage,
+  type Value,
+  ValueSchema,
 } from '../../../computations/wire/index.ts';
 import { anyBlock } from '../../arbitraries/blocks.ts';
-import { anyType, staticTensorType, tensorValueOf } from '../../arbitraries/types.ts';
+import {
+  anyType,
+  dataType,
+  placedDataType,
+  plainDataOf,
+  staticTensorType,
+  tensorValueOf,
+} from '../../arbitraries/types.ts';
 
 describe('damaged bytes', () => {
   const damaged = (bytes: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> =>
@@ -72,6 +89,26 @@ describe('damaged bytes', () => {
           expect(encodeBlock(decodeBlock(canonical))).toEqual(canonical);
         }),
       ),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('of values are read or refused by name', () => {
+    const values = fc
+      .oneof(dataType, placedDataType)
+      .chain((type) =>
+        plainDataOf(type).map((data) => toValueMessage(toMaterialized(data, type, 'x'), type)),
+      );
+    fc.assert(
+      fc.property(damaged(values.map((value) => toBinary(ValueSchema, value))), (bytes) => {
+        let message: Value;
+        try {
+          message = fromBinary(ValueSchema, bytes);
+        } catch {
+          return;
+        }
+        survives(() => fromValueMessage(message));
+      }),
       { numRuns: 1000 },
     );
   });

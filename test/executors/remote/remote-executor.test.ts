@@ -1,0 +1,538 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  data,
+  intrinsic,
+  lambda,
+  literal,
+  reference,
+} from '../../../computations/building-blocks.ts';
+import {
+  atClients,
+  federated,
+  func,
+  int32,
+  type MaterializedValue,
+  sequence,
+  struct,
+  TensorValue,
+  type Type,
+} from '../../../computations/types/index.ts';
+import { toValueMessage } from '../../../computations/wire/index.ts';
+import type { Executor, ExecutorValue } from '../../../executors/executor.ts';
+import { forMany } from '../../../executors/leaf/shared-tensor.ts';
+import type { ExecutorCalls, ExecutorMethod } from '../../../executors/remote/calls.ts';
+import { ExecutorHost, type ExecutorHostOptions } from '../../../executors/remote/host.ts';
+import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
+import { encodeRequest } from '../../../executors/remote/message-codec.ts';
+import {
+  RemoteExecutor,
+  type RemoteExecutorOptions,
+} from '../../../executors/remote/remote-executor.ts';
+import { transportError } from '../../../executors/remote/status.ts';
+import { leafExecutor } from '../../../runtime/index.ts';
+import { addConstant, federatedInts, INT, identity, int, mixed, plain, seven } from '../blocks.ts';
+import { type TrackedBackend, trackedBackend } from '../tracked-backend.ts';
+import { deferred, ManualExecutor, settled } from './requests.helpers.ts';
+
+let backend: TrackedBackend;
+const unhandled: unknown[] = [];
+const remember = (reason: unknown): void => void unhandled.push(reason);
+beforeEach(async () => {
+  backend = await trackedBackend();
+  process.on('unhandledRejection', remember);
+});
+afterEach(async () => {
+  await settled();
+  process.off('unhandledRejection', remember);
+  expect(unhandled.splice(0)).toEqual([]);
+});
+
+/** Calls that are written down, with the length of each request. */
+class Recorder implements ExecutorCalls {
+  readonly methods: ExecutorMethod[] = [];
+  readonly requests: unknown[] = [];
+  before: (method: ExecutorMethod) => void | Promise<void> = () => {};
+  readonly #calls: ExecutorCalls;
+
+  constructor(calls: ExecutorCalls) {
+    this.#calls = calls;
+  }
+
+  call: ExecutorCalls['call'] = async (method, request, options) => {
+    this.methods.push(method);
+    this.requests.push(request);
+    await this.before(method);
+    return this.#calls.call(method, request, options);
+  };
+
+  /** What was called since the last time. */
+  take(): ExecutorMethod[] {
+    this.requests.splice(0);
+    return this.methods.splice(0);
+  }
+}
+
+function remote(
+  makeExecutor: ExecutorHostOptions['makeExecutor'] = async () => leafExecutor(backend),
+  options: RemoteExecutorOptions = {},
+) {
+  const answers = options.answers ?? 'when-made';
+  const host = new ExecutorHost({ makeExecutor, answers });
+  const recorder = new Recorder(inMemoryCalls(host));
+  return { host, recorder, executor: new RemoteExecutor(recorder, options) };
+}
+
+const closedError = expect.objectContaining({ code: 'context.closed' });
+const failed = (code: string) => expect.objectContaining({ code: `transport.${code}` });
+
+describe('an executor in another process', () => {
+  it('is asked for at first use, once', async () => {
+    const { executor, recorder } = remote();
+    expect(recorder.take()).toEqual([]);
+    await Promise.all([executor.createValue(int(1), INT), executor.createValue(int(2), INT)]);
+    expect(recorder.take()).toEqual(['getExecutor', 'createValue', 'createValue']);
+    await executor.close();
+  });
+
+  it('is never asked for if it is never used', async () => {
+    const { executor, recorder, host } = remote();
+    await executor.close();
+    await expect(executor.createValue(int(1), INT)).rejects.toEqual(closedError);
+    expect(recorder.take()).toEqual([]);
+    expect(host.usage.executors).toBe(0);
+  });
+
+  it('is asked for again if that failed', async () => {
+    let attempts = 0;
+    const { executor } = remote(async () => {
+      attempts += 1;
+      if (attempts === 1) throw new RangeError('no memory');
+      return leafExecutor(backend);
+    });
+    await expect(executor.createValue(int(1), INT)).rejects.toThrow('no memory');
+    using value = await executor.createValue(int(1), INT);
+    expect(await plain(await value.compute())).toBe(1);
+    await executor.close();
+  });
+
+  it('is asked for on behalf of those who still wait when the first one gives up', async () => {
+    const making = deferred<Executor>();
+    const { executor, recorder } = remote(() => making.promise);
+    const controller = new AbortController();
+    const first = executor.createValue(int(1), INT, { signal: controller.signal });
+    const second = executor.createValue(int(2), INT);
+    await settled();
+    controller.abort(new Error('enough'));
+    await expect(first).rejects.toThrow('enough');
+    making.resolve(leafExecutor(backend));
+    expect(await plain(await (await second).compute())).toBe(2);
+    expect(recorder.methods.filter((method) => method === 'getExecutor')).toHaveLength(1);
+    await executor.close();
+  });
+
+  it('is asked for anew after all who waited gave up', async () => {
+    let attempts = 0;
+    const { executor, host } = remote(async () => {
+      attempts += 1;
+      return attempts === 1 ? new Promise<Executor>(() => {}) : leafExecutor(backend);
+    });
+    const controller = new AbortController();
+    const first = executor.createValue(int(1), INT, { signal: controller.signal });
+    await settled();
+    controller.abort(new Error('enough'));
+    await expect(first).rejects.toThrow('enough');
+    await settled();
+    expect(host.usage.executors).toBe(0);
+    await executor.createValue(int(2), INT);
+    await executor.close();
+    expect(host.usage.executors).toBe(0);
+  });
+});
+
+describe('requests to another process', () => {
+  it('are not made for what the types forbid already', async () => {
+    const { executor, recorder } = remote(undefined, { cardinalities: { clients: 2 } });
+    using fn = await executor.createValue(addConstant(1), addConstant(1).type);
+    using none = await executor.createValue(seven, seven.type);
+    using x = await executor.createValue(int(1), INT);
+    using pair = await executor.createStruct([{ name: 'a', value: x }]);
+    recorder.take();
+    const attempts: [Promise<ExecutorValue>, string][] = [
+      [executor.createCall(fn), 'type.arity'],
+      [executor.createCall(none, x), 'type.arity'],
+      [executor.createCall(x, x), 'type.wrong_kind'],
+      [executor.createCall(fn, pair), 'type.not_assignable'],
+      [executor.createSelection(pair, 1), 'type.wrong_kind'],
+      [executor.createSelection(pair, -1), 'type.wrong_kind'],
+      [executor.createSelection(x, 0), 'type.wrong_kind'],
+      [executor.createValue(federatedInts(1), atClients(INT)), 'cardinality.mismatch'],
+      [
+        executor.createValue(federatedInts(), federated(INT, 'clients', true)),
+        'cardinality.mismatch',
+      ],
+      [executor.createValue(int(1), struct([INT])), 'value.wrong_structure'],
+    ];
+    for (const [attempt, code] of attempts) await expect(attempt).rejects.toMatchObject({ code });
+    await expect(fn.compute()).rejects.toMatchObject({ code: 'execution.unsupported_value' });
+    expect(recorder.take()).toEqual([]);
+    await executor.close();
+  });
+
+  it('are one for each value and call, and none for structs until something is called on them', async () => {
+    const { executor, recorder } = remote();
+    using fn = await executor.createValue(mixed, mixed.type);
+    using a = await executor.createValue(
+      new TensorValue('float32', [2], Float32Array.of(1, 2)),
+      (mixed.type.parameter as Extract<Type, { kind: 'struct' }>).elements[0]?.type as Type,
+    );
+    using b = await executor.createValue(literal(int(3), INT), INT);
+    recorder.take();
+    using inner = await executor.createStruct([{ name: null, value: b }]);
+    using both = await executor.createStruct([
+      { name: 'x', value: a },
+      { name: 'y', value: inner },
+    ]);
+    using first = await executor.createSelection(both, 0);
+    expect(String(first.type)).toBe('float32[2]');
+    expect(recorder.take()).toEqual([]);
+    using result = await executor.createCall(fn, both);
+    expect(recorder.take()).toEqual(['createStruct', 'createStruct', 'createCall']);
+    expect(String(result.type)).toBe('<sum=float32[2],twice=<int32>>');
+    expect(await plain(await result.compute())).toEqual([[2, 4], [6]]);
+    expect(recorder.take()).toEqual(['compute']);
+    await executor.close();
+  });
+
+  it('send a function once, as long as it is among those used last', async () => {
+    const { executor, recorder, host } = remote(undefined, { maxFunctions: 2 });
+    const use = async (n: number): Promise<unknown> => {
+      using fn = await executor.createValue(addConstant(n), addConstant(n).type);
+      using x = await executor.createValue(int(1), INT);
+      using y = await executor.createCall(fn, x);
+      return plain(await y.compute());
+    };
+    const sent = async (n: number): Promise<boolean> => {
+      recorder.take();
+      expect(await use(n)).toBe(n + 1);
+      return recorder.take().filter((method) => method === 'createValue').length === 2;
+    };
+    expect(await sent(1)).toBe(true);
+    expect(await sent(1)).toBe(false);
+    expect(await sent(2)).toBe(true);
+    expect(await sent(1)).toBe(false);
+    expect(await sent(3)).toBe(true);
+    expect(await sent(2)).toBe(true);
+    await executor.flush();
+    // The two functions, and nothing else.
+    expect(host.usage.values).toBe(2);
+    await executor.close();
+    expect(host.usage).toEqual({ executors: 0, values: 0 });
+  });
+
+  it('send a function once to whoever needs it at the same time', async () => {
+    const { executor, recorder } = remote(undefined, { maxFunctions: 1 });
+    const fns = await Promise.all(
+      [1, 1, 2, 1, 2].map((n) => executor.createValue(addConstant(n), addConstant(n).type)),
+    );
+    using x = await executor.createValue(int(0), INT);
+    const values = await Promise.all(
+      fns.map(async (fn) => plain(await (await executor.createCall(fn, x)).compute())),
+    );
+    expect(values).toEqual([1, 1, 2, 1, 2]);
+    expect(recorder.methods.filter((method) => method === 'createValue').length).toBeLessThan(7);
+    await executor.close();
+  });
+
+  it('send a function again that did not arrive', async () => {
+    const { executor, recorder } = remote();
+    recorder.before = (method) => {
+      if (method === 'createValue') throw transportError('transport.unavailable', 'down');
+    };
+    const fn = identity(INT);
+    await expect(executor.createValue(fn, fn.type)).rejects.toEqual(failed('unavailable'));
+    recorder.before = () => {};
+    using sent = await executor.createValue(fn, fn.type);
+    expect(String(sent.type)).toBe('(int32 -> int32)');
+    await executor.close();
+  });
+
+  it('make one message for many executors of a value that they share', async () => {
+    const type = struct({ a: INT, b: int32(3) });
+    const value: MaterializedValue = {
+      kind: 'struct',
+      elements: [int(1), new TensorValue('int32', [3], Int32Array.of(1, 2, 3))],
+    };
+    const sentFor = async (each: MaterializedValue): Promise<unknown> => {
+      const { executor, recorder } = remote();
+      using handle = await executor.createValue(each, type);
+      expect(await plain(await handle.compute())).toEqual([1, [1, 2, 3]]);
+      const request = recorder.requests[1] as Parameters<typeof encodeRequest<'createValue'>>[1];
+      const alike = { ...request, value: toValueMessage(value, type) };
+      // As bytes it is what it would be without.
+      const bytes = encodeRequest('createValue', request);
+      expect([...bytes].sort()).toEqual([...encodeRequest('createValue', alike)].sort());
+      await executor.close();
+      return request.value;
+    };
+    const shared = forMany(value);
+    expect(await sentFor(shared)).toBe(await sentFor(shared));
+    expect(await sentFor(value)).not.toBe(await sentFor(value));
+  });
+
+  it('send sequences as a whole, and stop reading them when they are cancelled', async () => {
+    const { executor, recorder } = remote();
+    let read = 0;
+    async function* endless(): AsyncGenerator<MaterializedValue> {
+      for (;;) {
+        read += 1;
+        yield int(read);
+        await settled();
+      }
+    }
+    const controller = new AbortController();
+    const value = { kind: 'sequence', elements: endless() } as const;
+    const attempt = executor.createValue(value, sequence(INT), { signal: controller.signal });
+    await settled();
+    controller.abort(new Error('enough'));
+    await expect(attempt).rejects.toThrow('enough');
+    await settled();
+    const far = read;
+    await settled();
+    expect(read).toBe(far);
+    expect(recorder.take()).toEqual([]);
+    await executor.close();
+  });
+});
+
+describe('values in another process', () => {
+  it('are disposed of in batches, or after a while', async () => {
+    const { executor, recorder, host } = remote(undefined, {
+      disposeBatchSize: 3,
+      disposeDelayMs: 1,
+    });
+    const values = await Promise.all([1, 2, 3, 4].map((n) => executor.createValue(int(n), INT)));
+    recorder.take();
+    for (const value of values) value[Symbol.dispose]();
+    expect(recorder.take()).toEqual(['dispose']);
+    while (recorder.methods.length === 0) await settled();
+    expect(recorder.take()).toEqual(['dispose']);
+    await executor.flush();
+    expect(host.usage).toEqual({ executors: 1, values: 0 });
+    await executor.close();
+  });
+
+  it('are given back when the executor closes, though others use it too', async () => {
+    const host = new ExecutorHost({ makeExecutor: async () => leafExecutor(backend) });
+    const calls = inMemoryCalls(host);
+    const [first, second] = [new RemoteExecutor(calls), new RemoteExecutor(calls)];
+    await first.createValue(int(1), INT);
+    using kept = await second.createValue(int(2), INT);
+    (await first.createValue(int(3), INT))[Symbol.dispose]();
+    await first.close();
+    expect(host.usage).toEqual({ executors: 1, values: 1 });
+    expect(await plain(await kept.compute())).toBe(2);
+    await second.close();
+    expect(host.usage).toEqual({ executors: 0, values: 0 });
+  });
+
+  it('are told of again at the end, if they could not be disposed of', async () => {
+    const host = new ExecutorHost({ makeExecutor: async () => leafExecutor(backend) });
+    const recorder = new Recorder(inMemoryCalls(host));
+    const other = new RemoteExecutor(inMemoryCalls(host));
+    await other.createValue(int(1), INT);
+    const executor = new RemoteExecutor(recorder, { disposeBatchSize: 1 });
+    const value = await executor.createValue(int(1), INT);
+    recorder.before = () => {
+      throw transportError('transport.unavailable', 'down');
+    };
+    value[Symbol.dispose]();
+    await executor.flush();
+    expect(host.usage.values).toBe(2);
+    recorder.before = () => {};
+    await executor.close();
+    expect(host.usage.values).toBe(1);
+    await other.close();
+  });
+
+  it('do not keep the executor from closing, whatever became of the other side', async () => {
+    for (const code of ['transport.unavailable', 'transport.internal'] as const) {
+      const { executor, recorder } = remote();
+      await executor.createValue(int(1), INT);
+      recorder.before = () => {
+        throw transportError(code, 'down');
+      };
+      await executor.close();
+      await executor.close();
+    }
+    const { executor, recorder } = remote(undefined, { closeTimeoutMs: 5 });
+    await executor.createValue(int(1), INT);
+    recorder.before = () => new Promise(() => {});
+    await executor.close();
+  });
+
+  it('are gone with their executor, and are not looked for in another one', async () => {
+    const { executor, host, recorder } = remote();
+    using x = await executor.createValue(int(1), INT);
+    const gone = failed('failed_precondition');
+    // Somebody else disposes of the executor.
+    const calls = inMemoryCalls(host);
+    const request = recorder.requests[1] as { executor: never };
+    await calls.call(
+      'disposeExecutor',
+      {
+        $typeName: 'tensorflow_federated.v0.DisposeExecutorRequest',
+        executor: request.executor,
+      },
+      { timeoutMs: 1000 },
+    );
+    await expect(x.compute()).rejects.toEqual(gone);
+    recorder.take();
+    await expect(x.compute()).rejects.toEqual(gone);
+    await expect(executor.createValue(int(1), INT)).rejects.toEqual(gone);
+    await executor.close();
+    expect(recorder.take()).toEqual([]);
+  });
+
+  it('that are read must be what their type says', async () => {
+    const wrong = { code: 'execution.wrong_value' };
+    const lying = (claimed: Type, content: MaterializedValue, truth: Type) => {
+      const manual = new ManualExecutor(truth, content);
+      const { executor } = remote(async () => manual, { cardinalities: { clients: 2 } });
+      const attempt = executor.createValue(data('d', claimed), claimed);
+      return { manual, executor, attempt };
+    };
+    const two = new TensorValue('int32', [2], Int32Array.of(1, 2));
+    const sequenceOfTwo = { kind: 'sequence', elements: [two] } as const;
+    for (const [claimed, content, truth] of [
+      [INT, two, int32(2)],
+      [int32(3), two, int32(2)],
+      [struct([INT]), int(1), INT],
+      [struct([INT, INT]), { kind: 'struct', elements: [int(1)] }, struct([INT])],
+      [sequence(INT), sequenceOfTwo, sequence(int32(2))],
+      [atClients(INT), federatedInts(1, 2, 3), atClients(INT)],
+      [atClients(INT), federatedInts(1), federated(INT, 'server', true)],
+      [federated(INT, 'clients', true), federatedInts(), atClients(INT)],
+    ] as [Type, MaterializedValue, Type][]) {
+      const { manual, executor, attempt } = lying(claimed, content, truth);
+      await settled();
+      manual.making[0]?.made.resolve();
+      using value = await attempt;
+      await expect(value.compute()).rejects.toMatchObject(wrong);
+      await executor.close();
+    }
+    // How many agree is the other side's to say: TensorFlow Federated never says that all do.
+    for (const [claimed, content, truth, expected] of [
+      [atClients(INT), federatedInts(7), federated(INT, 'clients', true), [7, 7]],
+      [federated(INT, 'clients', true), federatedInts(7, 7), atClients(INT), [7]],
+      [int32(null), two, int32(2), [1, 2]],
+      [
+        struct({ a: atClients(INT), b: INT }),
+        { kind: 'struct', elements: [federatedInts(7), int(1)] },
+        struct({ a: federated(INT, 'clients', true), b: INT }),
+        [[7, 7], 1],
+      ],
+    ] as [Type, MaterializedValue, Type, unknown][]) {
+      const { manual, executor, attempt } = lying(claimed, content, truth);
+      await settled();
+      manual.making[0]?.made.resolve();
+      using value = await attempt;
+      expect(await plain(await value.compute())).toEqual(expected);
+      await executor.close();
+    }
+  });
+});
+
+describe('work in another process', () => {
+  const waiting = async (options: RemoteExecutorOptions = {}) => {
+    const manual = new ManualExecutor(INT, int(7));
+    const { executor, host } = remote(async () => manual, options);
+    const making = executor.createValue(int(1), INT);
+    await settled();
+    manual.making[0]?.made.resolve();
+    return { manual, executor, host, x: await making };
+  };
+
+  it('stops when its signal is aborted, and leaves nothing behind', async () => {
+    const { manual, executor, host } = await waiting();
+    const controller = new AbortController();
+    const attempt = executor.createValue(int(2), INT, { signal: controller.signal });
+    await settled();
+    controller.abort(new Error('enough'));
+    await expect(attempt).rejects.toThrow('enough');
+    await settled();
+    expect(manual.making[1]?.signal?.aborted).toBe(true);
+    expect({ live: manual.live, values: host.usage.values }).toEqual({ live: 1, values: 1 });
+    await executor.close();
+  });
+
+  it('stops when it takes too long', async () => {
+    const { manual, executor, host } = await waiting({ computeTimeoutMs: 50 });
+    await expect(executor.createValue(int(2), INT)).rejects.toEqual(failed('deadline_exceeded'));
+    await settled();
+    expect(manual.making[1]?.signal?.aborted).toBe(true);
+    expect(host.usage.values).toBe(1);
+    await executor.close();
+  });
+
+  it('stops when the executor closes', async () => {
+    const { manual, executor, host } = await waiting();
+    const attempt = executor.createValue(int(2), INT);
+    await settled();
+    const closing = executor.close();
+    await expect(attempt).rejects.toEqual(closedError);
+    await closing;
+    await settled();
+    expect({ ...host.usage, live: manual.live, closed: manual.closed }).toEqual({
+      executors: 0,
+      values: 0,
+      live: 0,
+      closed: 1,
+    });
+  });
+
+  it('has a limit, whatever the transport does', async () => {
+    const silent: ExecutorCalls = { call: () => new Promise(() => {}) };
+    const executor = new RemoteExecutor(silent, { callTimeoutMs: 5 });
+    await expect(executor.createValue(int(1), INT)).rejects.toEqual(failed('deadline_exceeded'));
+    await executor.close();
+  });
+
+  it('takes back what comes when nobody waits for it any more', async () => {
+    const host = new ExecutorHost({ makeExecutor: async () => leafExecutor(backend) });
+    const held = deferred<void>();
+    // A transport that hears of no cancellation.
+    const deaf: ExecutorCalls = {
+      async call(method, request) {
+        const response = await host.call(method, request, { timeoutMs: 1000 });
+        if (method === 'createValue') await held.promise;
+        return response;
+      },
+    };
+    const executor = new RemoteExecutor(deaf, { computeTimeoutMs: 5 });
+    await expect(executor.createValue(int(1), INT)).rejects.toEqual(failed('deadline_exceeded'));
+    expect(host.usage.values).toBe(1);
+    held.resolve();
+    await settled();
+    expect(host.usage.values).toBe(0);
+    await executor.close();
+  });
+
+  it('tells what failed when it is read, if the service answers at once', async () => {
+    const { executor } = remote(undefined, { answers: 'at-once' });
+    const type = func(INT, INT);
+    using fn = await executor.createValue(intrinsic('nobody_knows', type), type);
+    using x = await executor.createValue(int(1), INT);
+    using y = await executor.createCall(fn, x);
+    await expect(y.compute()).rejects.toMatchObject({ code: 'execution.unsupported_intrinsic' });
+    await executor.close();
+  });
+
+  it('refuses a lambda with a name that nothing binds, over there', async () => {
+    const { executor } = remote();
+    const open = lambda('x', INT, reference('y', INT));
+    await expect(executor.createValue(open, open.type)).rejects.toMatchObject({
+      code: 'type.unbound_reference',
+    });
+    await executor.close();
+  });
+});
