@@ -6,11 +6,8 @@
 import type { ExecutorFactory } from '../executors/executor.ts';
 import { CheckingExecutor } from '../executors/watching/checking.ts';
 import { SerialExecutor, SerialQueue } from '../executors/watching/serial.ts';
-import {
-  type LocalExecutorFactoryOptions,
-  localExecutorFactory,
-  requireClientTimeout,
-} from './local-factory.ts';
+import { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
+import { requireClientTimeout } from './stack-options.ts';
 
 /** All runs on this thread, and nothing is kept for later calls. */
 export type DebugExecutorFactoryOptions = Omit<LocalExecutorFactoryOptions, 'caching'>;
