@@ -1,0 +1,259 @@
+/** @file The end of a session that serves calls: a client of the federation. */
+
+import { create, fromBinary } from '@bufbuild/protobuf';
+import {
+  type Part,
+  type Request,
+  ResponseSchema,
+} from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
+import { ExecutorGroup } from '../../../computations/wire/index.ts';
+import type {
+  ExecutorCalls,
+  ExecutorMethod,
+  ExecutorRequest,
+} from '../../../executors/remote/calls.ts';
+import { transportError } from '../../../executors/remote/status.ts';
+import { Assembly, ByteBudget } from './assembly.ts';
+import { isExhausted } from './caller.ts';
+import { toFailure } from './failures.ts';
+import { type IncomingPart, violation } from './frames.ts';
+import { MAX_TIMER_MS } from './options.ts';
+import { encodePieces, totalLength } from './pieces.ts';
+import type { Session, SessionUser } from './session.ts';
+
+/** A call that is served, for what goes around it: a span, a line of a log. */
+export interface ServedCall {
+  readonly method: ExecutorMethod;
+  /** Context of the caller's trace, as in the header `traceparent` of W3C; may be empty. */
+  readonly traceparent: string;
+}
+
+export interface CallServerOptions {
+  /** Serves the calls. */
+  readonly calls: ExecutorCalls;
+  /** Called with the work of each call, which it must begin, once. @default begins it */
+  readonly around?: <T>(call: ServedCall, work: () => Promise<T>) => Promise<T>;
+}
+
+export class CallServer implements SessionUser {
+  readonly #session: Session;
+  readonly #options: CallServerOptions;
+  readonly #arrived: ByteBudget;
+  readonly #unsent: ByteBudget;
+  readonly #served = new Map<number, Serving>();
+  /** Calls that are worked on, also those that nobody waits for any more. */
+  #working = 0;
+  #last = 0;
+  #ended = false;
+  #drained: (() => void) | null = null;
+
+  constructor(session: Session, options: CallServerOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#arrived = new ByteBudget(session.settings.limits.maxBufferedBytes);
+    this.#unsent = new ByteBudget(session.settings.limits.maxBufferedBytes);
+    session.use(this);
+  }
+
+  /** Calls that have begun and have no response yet. */
+  get serving(): number {
+    return this.#served.size;
+  }
+
+  /** Bytes of requests that are held. */
+  get bufferedBytes(): number {
+    return this.#arrived.used;
+  }
+
+  part({ call, head, offset, chunk }: IncomingPart): void {
+    switch (head.case) {
+      case 'response':
+        throw violation('a coordinator sent a response');
+      case 'cancel':
+        this.#cancel(call);
+        return;
+      case 'request':
+        if (call <= this.#last) throw violation(`call ${call} came after call ${this.#last}`);
+        this.#last = call;
+        break;
+      default:
+        if (call < 1 || call > this.#last) throw violation(`call ${call} has no beginning`);
+    }
+    try {
+      if (head.case === 'request') this.#begin(call, head.value);
+      const serving = this.#served.get(call);
+      // Of a call that was refused or cancelled, the rest may still be on its way.
+      if (serving === undefined) return;
+      if (serving.isWhole) throw violation(`call ${call} has more bytes than it said`);
+      const message = serving.assembly.add(offset, chunk);
+      if (message === null) return;
+      serving.isWhole = true;
+      this.#working += 1;
+      // It reports its failures itself.
+      void this.#serve(call, serving, message);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#forget(call);
+      this.#fail(call, error);
+    }
+  }
+
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+      this.#checkDrained();
+    });
+  }
+
+  ended(reason: Error): void {
+    this.#ended = true;
+    for (const [call, { controller }] of this.#served) {
+      this.#forget(call);
+      controller.abort(reason);
+    }
+    this.#drained?.();
+  }
+
+  #begin(call: number, { method, timeoutMs, length, traceparent }: Request): void {
+    if (this.#drained !== null) {
+      throw transportError('transport.unavailable', 'This client is about to leave.');
+    }
+    const { maxCalls, maxMessageBytes } = this.#session.settings.limits;
+    if (this.#served.size >= maxCalls || this.#working >= maxCalls) {
+      throw transportError(
+        'transport.resource_exhausted',
+        `${maxCalls} calls are worked on, as many as may at a time.`,
+      );
+    }
+    if (!isMethod(method)) {
+      const text = `There is no method ${JSON.stringify(method.slice(0, 60))}.`;
+      throw transportError('transport.unimplemented', text);
+    }
+    this.#served.set(call, {
+      method,
+      traceparent: traceparent.slice(0, 200),
+      deadline: performance.now() + Math.min(timeoutMs, MAX_TIMER_MS),
+      controller: new AbortController(),
+      assembly: new Assembly(Number(length), maxMessageBytes, this.#arrived),
+      isWhole: false,
+    });
+  }
+
+  async #serve(call: number, serving: Serving, bytes: Uint8Array): Promise<void> {
+    const { method, traceparent, controller, deadline } = serving;
+    try {
+      const request = decodeRequest(method, bytes);
+      const timeoutMs = Math.max(1, Math.ceil(deadline - performance.now()));
+      const { calls, around = (_, work) => work() } = this.#options;
+      const response = await around({ method, traceparent }, () =>
+        calls.call(method, request, { signal: controller.signal, timeoutMs }),
+      );
+      if (this.#served.has(call)) {
+        this.#respond(call, encodePieces(ExecutorGroup.method[method].output, response));
+      }
+    } catch (error) {
+      if (this.#served.has(call)) this.#fail(call, error);
+    } finally {
+      this.#working -= 1;
+      this.#forget(call);
+      this.#checkDrained();
+    }
+  }
+
+  #respond(call: number, pieces: readonly Uint8Array[]): void {
+    const length = totalLength(pieces);
+    const { peerMaxMessageBytes } = this.#session.settings;
+    if (length > peerMaxMessageBytes) {
+      throw transportError(
+        'transport.resource_exhausted',
+        `The response has ${length} bytes, of which the caller accepts ${peerMaxMessageBytes}.`,
+      );
+    }
+    if (!this.#unsent.take(length)) {
+      throw transportError(
+        'transport.resource_exhausted',
+        `The caller has left ${this.#unsent.used} bytes of other responses unread.`,
+      );
+    }
+    const value = create(ResponseSchema, { length: BigInt(length) });
+    this.#send(call, { case: 'response', value }, pieces, () => this.#unsent.give(length));
+  }
+
+  #fail(call: number, error: unknown): void {
+    const value = create(ResponseSchema, { failure: toFailure(error) });
+    this.#send(call, { case: 'response', value }, []);
+  }
+
+  #send(
+    call: number,
+    head: Part['head'],
+    pieces: readonly Uint8Array[],
+    released?: () => void,
+  ): void {
+    if (this.#ended) {
+      released?.();
+      return;
+    }
+    const { outbox, settings } = this.#session;
+    outbox.add({ call, head: () => head, pieces, ...(released && { released }) });
+    if (outbox.size > 2 * settings.limits.maxCalls) {
+      const text = `${outbox.size} responses are left unread.`;
+      this.#session.abort(transportError('transport.resource_exhausted', text), RESOURCE_EXHAUSTED);
+      return;
+    }
+    this.#session.flush();
+  }
+
+  #cancel(call: number): void {
+    const serving = this.#served.get(call);
+    this.#forget(call);
+    // Of what is known to be done, the response may still wait.
+    if (call <= this.#last) this.#session.outbox.drop(call);
+    serving?.controller.abort(
+      transportError('transport.cancelled', 'The caller does not wait for the response any more.'),
+    );
+    this.#checkDrained();
+  }
+
+  #forget(call: number): void {
+    const serving = this.#served.get(call);
+    if (serving === undefined) return;
+    this.#served.delete(call);
+    serving.assembly.release();
+  }
+
+  #checkDrained(): void {
+    if (this.#served.size === 0) this.#drained?.();
+  }
+}
+
+interface Serving extends ServedCall {
+  /** By `performance.now()`. */
+  readonly deadline: number;
+  readonly controller: AbortController;
+  readonly assembly: Assembly;
+  isWhole: boolean;
+}
+
+const RESOURCE_EXHAUSTED = 8;
+
+function isMethod(name: string): name is ExecutorMethod {
+  return Object.hasOwn(ExecutorGroup.method, name);
+}
+
+function decodeRequest<M extends ExecutorMethod>(method: M, bytes: Uint8Array): ExecutorRequest<M> {
+  const schema = ExecutorGroup.method[method].input;
+  try {
+    return fromBinary(schema, bytes, { readUnknownFields: false }) as ExecutorRequest<M>;
+  } catch (cause) {
+    const text = `The request of ${method} cannot be decoded.`;
+    throw transportError('transport.invalid_argument', text, cause);
+  }
+}
+
+/** What ends a call; anything else that a part does wrong ends the session. */
+function isRefusal(error: unknown): boolean {
+  if (isExhausted(error) || !(error instanceof Error)) return true;
+  const code: unknown = Reflect.get(error, 'code');
+  return code === 'transport.unimplemented' || code === 'transport.unavailable';
+}

@@ -1,0 +1,226 @@
+/** @file The end of a session that makes calls: a coordinator. */
+
+import { create, fromBinary } from '@bufbuild/protobuf';
+import {
+  type Part,
+  RequestSchema,
+  type Response,
+} from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
+import { ExecutorGroup } from '../../../computations/wire/index.ts';
+import { onAbort } from '../../../executors/interruption.ts';
+import type {
+  CallOptions,
+  ExecutorCalls,
+  ExecutorMethod,
+  ExecutorRequest,
+  ExecutorResponse,
+} from '../../../executors/remote/calls.ts';
+import { transportError } from '../../../executors/remote/status.ts';
+import { Assembly, ByteBudget } from './assembly.ts';
+import { fromFailure } from './failures.ts';
+import { type IncomingPart, violation } from './frames.ts';
+import { MAX_TIMER_MS } from './options.ts';
+import { encodePieces, totalLength } from './pieces.ts';
+import type { Session, SessionUser } from './session.ts';
+
+export interface CallerOptions {
+  /** The context of the trace that a call belongs to, as in the header `traceparent` of W3C. */
+  readonly traceparent?: () => string | undefined;
+}
+
+export class Caller implements ExecutorCalls, SessionUser {
+  readonly #session: Session;
+  readonly #options: CallerOptions;
+  readonly #budget: ByteBudget;
+  readonly #pending = new Map<number, PendingCall>();
+  #calls = 0;
+  #ended: Error | null = null;
+  #drained: (() => void) | null = null;
+
+  constructor(session: Session, options: CallerOptions = {}) {
+    this.#session = session;
+    this.#options = options;
+    this.#budget = new ByteBudget(session.settings.limits.maxBufferedBytes);
+    session.use(this);
+  }
+
+  /** Calls that wait for their response. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Bytes of responses that have arrived in part. */
+  get bufferedBytes(): number {
+    return this.#budget.used;
+  }
+
+  async call<M extends ExecutorMethod>(
+    method: M,
+    request: ExecutorRequest<M>,
+    { signal, timeoutMs }: CallOptions,
+  ): Promise<ExecutorResponse<M>> {
+    signal?.throwIfAborted();
+    if (this.#ended !== null) throw this.#ended;
+    if (this.#drained !== null) {
+      throw transportError('transport.unavailable', 'The session is being closed.');
+    }
+    const { peerMaxMessageBytes, limits } = this.#session.settings;
+    if (this.#pending.size >= limits.maxCalls) {
+      throw transportError(
+        'transport.resource_exhausted',
+        `${this.#pending.size} calls wait for the peer, as many as may.`,
+      );
+    }
+    const pieces = encodePieces(ExecutorGroup.method[method].input, request);
+    const length = totalLength(pieces);
+    if (length > peerMaxMessageBytes) {
+      throw transportError(
+        'transport.resource_exhausted',
+        `The ${method} has ${length} bytes, of which the peer accepts ${peerMaxMessageBytes}.`,
+      );
+    }
+    const bytes = await this.#request(method, pieces, length, timeoutMs, signal);
+    return decodeResponse(method, bytes);
+  }
+
+  part({ call, head, offset, chunk }: IncomingPart): void {
+    if (head.case === 'request' || head.case === 'cancel') {
+      throw violation(`a client sent a ${head.case}`);
+    }
+    const pending = this.#pending.get(call);
+    if (pending === undefined) {
+      if (call < 1 || call > this.#calls) throw violation(`call ${call} was never made`);
+      // Nobody waits for it any more.
+      return;
+    }
+    if (head.case === 'response') {
+      if (pending.assembly !== null) throw violation(`call ${call} has two responses`);
+      if (head.value.failure !== undefined) {
+        this.#session.outbox.drop(call);
+        this.#settle(call, pending)?.reject(fromFailure(head.value.failure));
+        return;
+      }
+    } else if (pending.assembly === null) {
+      throw violation(`the response to call ${call} has no beginning`);
+    }
+    try {
+      pending.assembly ??= this.#assembly(head.value as Response);
+      const message = pending.assembly.add(offset, chunk);
+      if (message !== null) this.#settle(call, pending)?.resolve(message);
+    } catch (error) {
+      if (!isExhausted(error)) throw error;
+      this.#cancel(call, pending, error);
+    }
+  }
+
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+      if (this.#pending.size === 0) resolve();
+    });
+  }
+
+  ended(reason: Error): void {
+    this.#ended = reason;
+    for (const [call, pending] of this.#pending) this.#settle(call, pending)?.reject(reason);
+    this.#drained?.();
+  }
+
+  #assembly({ length }: Response): Assembly {
+    return new Assembly(
+      Number(length),
+      this.#session.settings.limits.maxMessageBytes,
+      this.#budget,
+    );
+  }
+
+  #request(
+    method: ExecutorMethod,
+    pieces: readonly Uint8Array[],
+    length: number,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    this.#calls += 1;
+    const call = this.#calls;
+    const limitMs = Math.min(Math.max(1, Math.ceil(timeoutMs)), MAX_TIMER_MS);
+    const deadline = performance.now() + limitMs;
+    const traceparent = this.#options.traceparent?.() ?? '';
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const text = `${method} took longer than ${timeoutMs} ms.`;
+        this.#cancel(call, pending, transportError('transport.deadline_exceeded', text));
+      }, limitMs);
+      const pending: PendingCall = {
+        resolve,
+        reject,
+        timer,
+        stop: signal && onAbort(signal, () => this.#cancel(call, pending, signal.reason)),
+        assembly: null,
+      };
+      this.#pending.set(call, pending);
+      const head = (): Part['head'] => ({
+        case: 'request',
+        value: create(RequestSchema, {
+          method,
+          timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())),
+          length: BigInt(length),
+          traceparent,
+        }),
+      });
+      this.#session.outbox.add({ call, head, pieces });
+      this.#session.flush();
+    });
+  }
+
+  /** Waits no longer, and tells the other side, if it knows of the call. */
+  #cancel(call: number, pending: PendingCall, reason: unknown): void {
+    const settled = this.#settle(call, pending);
+    if (settled === null) return;
+    if (this.#session.outbox.drop(call)) {
+      this.#session.outbox.cancel(call);
+      this.#session.flush();
+    }
+    settled.reject(reason);
+  }
+
+  /** @returns `null` if the call has its result already. */
+  #settle(call: number, pending: PendingCall): PendingCall | null {
+    if (!this.#pending.delete(call)) return null;
+    clearTimeout(pending.timer);
+    pending.stop?.();
+    pending.assembly?.release();
+    if (this.#pending.size === 0) this.#drained?.();
+    return pending;
+  }
+}
+
+interface PendingCall {
+  readonly resolve: (message: Uint8Array) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly timer: ReturnType<typeof setTimeout>;
+  /** Ends the use of the caller's signal. */
+  readonly stop: (() => void) | undefined;
+  assembly: Assembly | null;
+}
+
+function decodeResponse<M extends ExecutorMethod>(
+  method: M,
+  bytes: Uint8Array,
+): ExecutorResponse<M> {
+  const schema = ExecutorGroup.method[method].output;
+  try {
+    return fromBinary(schema, bytes, { readUnknownFields: false }) as ExecutorResponse<M>;
+  } catch (cause) {
+    throw transportError(
+      'transport.internal',
+      `The response to ${method} cannot be decoded.`,
+      cause,
+    );
+  }
+}
+
+/** Whether a limit was exceeded, which is the end of a call and not of the session. */
+export function isExhausted(error: unknown): boolean {
+  return error instanceof Error && Reflect.get(error, 'code') === 'transport.resource_exhausted';
+}
