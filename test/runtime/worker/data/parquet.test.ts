@@ -2,7 +2,6 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { TensorValue } from '../../../../computations/types/index.ts';
 import { inspectData } from '../../../../runtime/worker/data/file-source.node.ts';
@@ -92,27 +91,28 @@ test('a file that is cut anywhere is refused, and let go', async () => {
   expect(openFilesIn(folder())).toEqual([]);
 });
 
-test('a file with other bytes in it is read or refused, and nothing worse', async () => {
-  const content = parquetFile(COLUMNS, { groupRows: 2 });
+test('a file with another byte anywhere is read or refused, and nothing worse', async () => {
+  const content = parquetFile(COLUMNS.slice(-2), { groupRows: 2 });
   const limits = { maxBytesInMemory: 2 ** 20 };
-  await fc.assert(
-    fc.asyncProperty(
-      fc.nat({ max: content.length - 1 }),
-      fc.integer({ min: 1, max: 255 }),
-      async (at, mask) => {
-        const damaged = Buffer.from(content);
-        damaged[at] = damaged[at]! ^ mask;
-        const type = '<word=str,small=int32>*';
-        const reading = readAs(folder(), 't.parquet', damaged, type, { limits });
-        const code = await reading.then(
+  const outcomes = new Set<unknown>();
+  for (let at = 0; at < content.length; at++) {
+    for (const mask of [0x01, 0x10, 0xff]) {
+      const damaged = Buffer.from(content);
+      damaged[at] = damaged[at]! ^ mask;
+      const reading = readAs(folder(), 't.parquet', damaged, '<word=str,double=float32>*', {
+        limits,
+      });
+      outcomes.add(
+        await reading.then(
           () => 'read',
           (error) => error.code,
-        );
-        expect(['read', 'value.wrong_structure', 'value.wrong_type']).toContain(code);
-      },
-    ),
-    { numRuns: 200 },
-  );
+        ),
+      );
+    }
+  }
+  expect([...outcomes].sort()).toEqual(['read', 'value.wrong_structure', 'value.wrong_type']);
+  // What the reader asked for ahead of time, and failed, is not left to bring the process down.
+  await new Promise((resolve) => setImmediate(resolve));
 });
 
 test('limits are kept', async () => {
