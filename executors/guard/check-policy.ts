@@ -3,7 +3,12 @@
  * was spelled wrong would otherwise be a rule that does not hold.
  */
 
-import { FederatedTypeError, parseType, ValueError } from '../../computations/types/index.ts';
+import {
+  containsType,
+  FederatedTypeError,
+  parseType,
+  ValueError,
+} from '../../computations/types/index.ts';
 import {
   DEFAULT_GUARD_POLICY,
   GUARD_PROTOCOLS,
@@ -97,12 +102,21 @@ function checkComputations(computations: unknown): void {
 function checkData(data: unknown): void {
   if (data === 'any') return;
   for (const [name, notation] of Object.entries(record(data, 'data'))) {
-    try {
-      parseType(notation as string);
-    } catch (error) {
-      if (!(error instanceof FederatedTypeError || error instanceof TypeError)) throw error;
+    if (!isDataType(notation)) {
       throw wrong(`data.${name}`, 'a type in compact notation, such as "float32[?,3]*"', notation);
     }
+  }
+}
+
+/** A name that is no dtype parses as an abstract type, of which no data is. */
+function isDataType(notation: unknown): boolean {
+  if (typeof notation !== 'string') return false;
+  try {
+    const type = parseType(notation);
+    return !containsType(type, ({ kind }) => !['tensor', 'struct', 'sequence'].includes(kind));
+  } catch (error) {
+    if (error instanceof FederatedTypeError) return false;
+    throw error;
   }
 }
 

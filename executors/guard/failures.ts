@@ -1,8 +1,8 @@
 /**
  * @file What a server is told when work on private data fails. Messages of kernels and data sources may
- * quote data, so the server gets a general one; the owner has the whole. That something failed cannot
- * be hidden, and is one bit of the data: a computation can fail on purpose. Codes that stacks act on
- * stay as they are.
+ * quote data, so the server gets a general one; the owner has the whole. That a release failed cannot be
+ * hidden, and is one bit of the data: a computation can fail on purpose. So it is told for a round of
+ * the day, and no earlier (placeholder.ts). Codes that stacks act on stay as they are.
  */
 
 import {

@@ -7,8 +7,8 @@
  * From the outside in: limits on what is asked (here), syntax, labels and releases
  * (LabellingExecutor), and the executors that hold the values.
  *
- * What it does not hide: how long work takes, that work on private data failed, and what a sum of
- * enough clients says. A computation is free to put much into such a sum (each client's value at a
+ * What it does not hide: how long work takes, that a value for a sum could not be made or was outside of
+ * its bounds (for a round of the day), and what a sum of enough clients says. A computation is free to put much into such a sum (each client's value at a
  * place of its own, by its content): who does not trust the server to choose lists `computations`.
  */
 
@@ -151,7 +151,7 @@ export class GuardingExecutor implements Executor {
 
   /** @internal Reads one of its values. */
   read(value: ExecutorValue, options: RequestOptions): Promise<MaterializedValue> {
-    return this.#serve(() => value.compute({ ...options }));
+    return this.#serve(() => value.compute(this.#labelling.leaving(options)));
   }
 
   #hold(inner: ExecutorValue): ExecutorValue {

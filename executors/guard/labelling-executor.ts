@@ -26,7 +26,16 @@ import { tallyNow } from '../watching/value-size.ts';
 import type { AuditLog } from './audit.ts';
 import { dataIn, problemOfData } from './data-rules.ts';
 import { generalFailure, isPublic } from './failures.ts';
-import { functionsIn, type Label, LabelledNode, labelOf, provenanceOf } from './labels.ts';
+import {
+  functionsIn,
+  isFailed,
+  type Label,
+  LabelledNode,
+  labelOf,
+  type Marks,
+  provenanceOf,
+} from './labels.ts';
+import { leastBytes, placeholderOf } from './placeholder.ts';
 import type { GuardPolicy } from './policy.ts';
 import {
   type Provenance,
@@ -51,6 +60,7 @@ export interface LabellingOptions {
 export class LabellingExecutor extends LayerExecutor {
   readonly #options: LabellingOptions;
   readonly #operators: ReadonlyMap<string, Operator>;
+  readonly #leaving = new WeakSet<RequestOptions>();
   #heldBytes = 0;
 
   constructor(target: Executor, options: LabellingOptions) {
@@ -62,6 +72,13 @@ export class LabellingExecutor extends LayerExecutor {
   /** Bytes of the values that were sent here and are held by anything. */
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** Marks the options of a request that brings values out; syntax reads for itself what it captures. */
+  leaving(options: RequestOptions): RequestOptions {
+    const marked = { ...options };
+    this.#leaving.add(marked);
+    return marked;
   }
 
   protected override async embed(
@@ -83,7 +100,7 @@ export class LabellingExecutor extends LayerExecutor {
   protected override async apply(
     fn: ValueNode,
     argument: ValueNode | null,
-    _type: FunctionType,
+    type: FunctionType,
     options: RequestOptions,
   ): Promise<ValueNode> {
     const [facts] = functionsIn(fn);
@@ -92,12 +109,24 @@ export class LabellingExecutor extends LayerExecutor {
       return this.#release(fn, argument, operator, options);
     }
     const isPrivate = [fn, argument].some((node) => node !== null && labelOf(node) === 'private');
-    if (isPrivate) this.#requireComputations([fn, argument]);
+    if (isPrivate) {
+      this.#requireComputations([fn, argument]);
+      if (containsType(type.result, isAbstract)) throw this.#refusePrivateMessage(fn);
+    }
     const label: Label = isPrivate ? 'private' : operator === undefined ? 'public' : 'released';
-    const result = await this.#work(isPrivate, options, () =>
-      this.applyInTarget(fn, argument, unpermitted(options)),
-    );
-    return new LabelledNode(result, { label, provenance: provenanceOfCallOf(fn, argument) });
+    const marks: Marks = { label, provenance: provenanceOfCallOf(fn, argument) };
+    const free = this.#account(leastBytes(type.result));
+    try {
+      if (isPrivate && [fn, argument].some((node) => node !== null && isFailed(node))) {
+        return await this.#failed(type.result, marks, free);
+      }
+      const work = () => this.applyInTarget(fn, argument, unpermitted(options));
+      if (!isPrivate) return new LabelledNode(await work(), marks, free);
+      return await this.#attempt(type.result, marks, options, free, work);
+    } catch (error) {
+      free();
+      throw error;
+    }
   }
 
   protected override async selectFrom(node: ValueNode, index: number): Promise<ValueNode> {
@@ -105,7 +134,8 @@ export class LabellingExecutor extends LayerExecutor {
     try {
       const handle = await this.target.createSelection(source.handle, index);
       const provenance = provenanceOfSelection(provenanceOf(node), index);
-      return new LabelledNode(new TargetNode(handle), { label: labelOf(node), provenance });
+      const marks = { label: labelOf(node), provenance, failed: isFailed(node) };
+      return new LabelledNode(new TargetNode(handle), marks);
     } finally {
       source.release();
     }
@@ -125,7 +155,7 @@ export class LabellingExecutor extends LayerExecutor {
         detail: `compute of a private ${shown}`,
       });
     }
-    if (containsType(node.type, ({ kind }) => kind === 'abstract')) {
+    if (containsType(node.type, isAbstract)) {
       throw this.#refuse({
         code: 'policy.private_value',
         rule: PRIVATE_VALUES,
@@ -133,7 +163,7 @@ export class LabellingExecutor extends LayerExecutor {
         detail: `compute of an opaque ${shown}`,
       });
     }
-    if (label === 'public' && !this.#options.policy.plainCompute) {
+    if (label === 'public' && !this.#options.policy.plainCompute && this.#leaving.has(options)) {
       throw this.#refuse({
         code: 'policy.private_value',
         rule: 'plainCompute',
@@ -153,7 +183,11 @@ export class LabellingExecutor extends LayerExecutor {
     type: Type,
     options: RequestOptions,
   ): Promise<ValueNode> {
-    const free = this.#account(value);
+    let bytes = 0;
+    tallyNow(value, (_, __, more) => {
+      bytes += more;
+    });
+    const free = this.#account(bytes);
     try {
       // Before anyone can change it.
       const provenance = await provenanceOfPublic(value, type);
@@ -165,14 +199,10 @@ export class LabellingExecutor extends LayerExecutor {
     }
   }
 
-  /** Adds what the server sent to what it holds; as long as any handle or struct has it. */
-  #account(value: MaterializedValue): () => void {
+  /** Adds to what is held for the server, as long as any handle or struct has it. */
+  #account(bytes: number): () => void {
     const { heldBytes } = this.#options.policy.limits;
-    let bytes = 0;
-    tallyNow(value, (_, __, more) => {
-      bytes += more;
-    });
-    if (this.#heldBytes + bytes > heldBytes) {
+    if (!(this.#heldBytes + bytes <= heldBytes)) {
       throw new LimitExceeded(
         'heldBytes',
         `This client holds at most ${heldBytes} bytes for others.`,
@@ -189,13 +219,17 @@ export class LabellingExecutor extends LayerExecutor {
     options: RequestOptions,
   ): Promise<ValueNode> {
     this.#requireData(block);
-    const target = await this.#work(true, options, () =>
-      this.embedInTarget(block, block.type, unpermitted(options)),
-    );
-    return new LabelledNode(target, {
-      label: 'private',
-      provenance: provenanceOfData(block.uri, block.type),
-    });
+    const { type } = block;
+    const free = this.#account(leastBytes(type));
+    const marks: Marks = { label: 'private', provenance: provenanceOfData(block.uri, type) };
+    try {
+      return await this.#attempt(type, marks, options, free, () =>
+        this.embedInTarget(block, type, unpermitted(options)),
+      );
+    } catch (error) {
+      free();
+      throw error;
+    }
   }
 
   async #embedFunction(
@@ -225,13 +259,10 @@ export class LabellingExecutor extends LayerExecutor {
   ): Promise<ValueNode> {
     const { value, messages } = this.#partsOfRelease(argument, operator);
     if (messages.some((message) => labelOf(message) === 'private')) {
-      throw this.#refuse({
-        code: 'policy.release_refused',
-        rule: PRIVATE_VALUES,
-        message: `${operator.uri} hides one value, and its other arguments are not private data`,
-      });
+      throw this.#refusePrivateMessage(fn);
     }
     const isPrivate = labelOf(value) === 'private';
+    if (operator.release?.does === 'hide' && isFailed(value)) throw this.#nothingToRelease();
     const permit = isPrivate ? this.#permit(provenanceOf(value)) : undefined;
     const result = await this.#work(isPrivate, options, () =>
       this.applyInTarget(fn, argument, {
@@ -309,6 +340,36 @@ export class LabellingExecutor extends LayerExecutor {
     throw this.#refuse({ code: 'policy.computation_refused', rule: 'data', message });
   }
 
+  /** A private value, or what stands in for it if it cannot be made. */
+  async #attempt(
+    type: Type,
+    marks: Marks,
+    options: RequestOptions,
+    free: () => void,
+    work: () => Promise<TargetNode>,
+  ): Promise<LabelledNode> {
+    try {
+      return new LabelledNode(await work(), marks, free);
+    } catch (error) {
+      if (options.signal?.aborted || isPublic(error)) throw error;
+      this.#options.audit.failure(error, PRIVATE_VALUES);
+      return this.#failed(type, marks, free);
+    }
+  }
+
+  async #failed(type: Type, marks: Marks, free: () => void): Promise<LabelledNode> {
+    const placeholder = placeholderOf(type);
+    if (placeholder === undefined) throw this.#options.audit.told(generalFailure(undefined));
+    const target = await this.embedInTarget(placeholder, type);
+    return new LabelledNode(target, { ...marks, failed: true }, free);
+  }
+
+  /** That there is no value is told, as the release of one would be, for a round. */
+  #nothingToRelease(): Error {
+    this.#options.releases.spendRound();
+    return this.#options.audit.told(generalFailure(undefined));
+  }
+
   /** Does work of which no message may leave where private data is in it. */
   async #work<T>(
     isPrivate: boolean,
@@ -325,9 +386,22 @@ export class LabellingExecutor extends LayerExecutor {
     }
   }
 
+  /** What a protocol goes by is not made of data: it would tell about it, or fail for some. */
+  #refusePrivateMessage(fn: ValueNode): Error {
+    return this.#refuse({
+      code: 'policy.release_refused',
+      rule: PRIVATE_VALUES,
+      message: `A step of a protocol (${compactNotation(fn.type)}) takes no private data for a message`,
+    });
+  }
+
   #refuse(refusal: Refusal): Error {
     return refused(this.#options.audit, refusal);
   }
+}
+
+function isAbstract({ kind }: Type): boolean {
+  return kind === 'abstract';
 }
 
 /** Nobody above has a say in what is released. */

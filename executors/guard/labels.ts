@@ -23,6 +23,8 @@ export interface Marks {
   readonly label: Label;
   readonly provenance: Provenance;
   readonly fn?: FunctionFacts;
+  /** Set for private values that could not be made; see placeholder.ts. */
+  readonly failed?: boolean;
 }
 
 /** A value of the executor below, with its marks. */
@@ -58,6 +60,12 @@ export function provenanceOf(node: ValueNode): Provenance {
   if (node instanceof LabelledNode) return node.marks.provenance;
   const names = node.type.kind === 'struct' ? node.type.elements.map(({ name }) => name) : [];
   return provenanceOfStruct(names, partsOf(node).map(provenanceOf));
+}
+
+/** Whether a part of it could not be made. */
+export function isFailed(node: ValueNode): boolean {
+  if (node instanceof LabelledNode) return node.marks.failed === true;
+  return partsOf(node).some(isFailed);
 }
 
 /** The functions in a value. */

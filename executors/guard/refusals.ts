@@ -20,6 +20,10 @@ export interface Refusal {
 export function refused(audit: AuditLog, { code, rule, message, detail }: Refusal): PolicyError {
   audit.record({ kind: 'refused', rule, code, detail: detail ?? message });
   return audit.told(
-    new PolicyError(code, `${message.replace(/\.$/, '')} (rule "${rule}" of this client's policy).`, { rule }),
+    new PolicyError(
+      code,
+      `${message.replace(/\.$/, '')} (rule "${rule}" of this client's policy).`,
+      { rule },
+    ),
   );
 }

@@ -33,19 +33,26 @@ export class ReleaseRules {
     const { audit } = this.#options;
     const problem = this.#problemOf(terms);
     if (problem !== undefined) throw this.#refuse(problem);
-    if (!this.#takeRound()) {
-      const { roundsPerDay } = this.#options.policy;
-      throw this.#refuse({
-        code: 'policy.too_many_rounds',
-        rule: 'roundsPerDay',
-        message: `This client gives its values to ${roundsPerDay} sums a day.`,
-      });
-    }
+    this.spendRound();
     const values = terms.vectors.reduce((sum, { length }) => sum + length, 0);
     audit.record({
       kind: 'released',
       rule: `protocols.${terms.protocol}`,
       detail: `${values} values in ${terms.vectors.length} vectors, in a cohort of ${terms.clients}`,
+    });
+  }
+
+  /**
+   * Uses up a round of this day.
+   * @throws PolicyError `policy.too_many_rounds` if there is none left.
+   */
+  spendRound(): void {
+    if (this.#takeRound()) return;
+    const { roundsPerDay } = this.#options.policy;
+    throw this.#refuse({
+      code: 'policy.too_many_rounds',
+      rule: 'roundsPerDay',
+      message: `This client gives its values to ${roundsPerDay} sums a day.`,
     });
   }
 

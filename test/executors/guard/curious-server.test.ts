@@ -29,7 +29,7 @@ import {
   structBlock,
 } from '../../../computations/building-blocks.ts';
 import { type Backend, GraphBuilder, loadBackend } from '../../../computations/tensors/index.ts';
-import { func, sequence, structOf, type Type, uint8 } from '../../../computations/types/index.ts';
+import { func, sequence, structOf, type Type } from '../../../computations/types/index.ts';
 import { contentHash } from '../../../computations/wire/index.ts';
 import type { ExecutorValue } from '../../../executors/executor.ts';
 import type {
@@ -40,6 +40,7 @@ import type {
 import type { ReleasePermit } from '../../../executors/leaf/operator.ts';
 import { maskingState } from '../../../executors/secure/masking-operators.ts';
 import { roundSetupCodec } from '../../../executors/secure/round-setup.ts';
+import { secAggState } from '../../../executors/secure/secagg/operators.ts';
 import {
   addConstant,
   failUnlessSmall,
@@ -81,6 +82,9 @@ function make(policy: GuardPolicyOptions = {}, leaf = {}): void {
   audit = [];
   guard = guardOf({ backend, audit, leaf: { policy, ...leaf } });
 }
+
+/** `(int32 -> <int32,int32>)` */
+const pairOf = compiledOf(INT, structOf([unnamed(INT), unnamed(INT)]), (_, [x]) => [x, x]);
 
 /** Puts syntax in, as the server does. */
 function put(node: BuildingBlock): Promise<ExecutorValue> {
@@ -150,9 +154,7 @@ describe('reads a value', () => {
   });
 
   test('by selecting from what a function made of it', async () => {
-    const both = structOf([unnamed(INT), unnamed(INT)]);
-    const twice = compiledOf(INT, both, (_, [x]) => [x, x]);
-    await refusedBy('privateValues', read(selection(call(twice, SECRET), 1)));
+    await refusedBy('privateValues', read(selection(call(pairOf, SECRET), 1)));
   });
 
   test('by adding it to a sequence, and by reducing one with it', async () => {
@@ -192,51 +194,67 @@ describe('reads a value', () => {
     await refusedBy('privateValues', read(data('rows', sequence(int32(1)))));
   });
 
-  test('by what an operator makes of it that hides nothing', async () => {
+  test('by giving it to a protocol as a message', async () => {
+    make({}, { dataSource: { resolve: () => bytesValue(Uint8Array.of(7, 0, 1)) } });
+    using bytes = await put(data('bytes', BYTES));
+    const result = structOf([unnamed(secAggState.type), unnamed(BYTES)]);
     const party = participant('clients/0', guard);
-    using bytes = await put(data('readings', int32(3)));
-    const cast = compiledOf(int32(3), uint8(3), (builder, [x]) => [
-      builder.apply(
-        'fl.Cast',
-        { x: x as number },
-        { dtype: 'uint8', code: 'execution.sum_overflow' },
-      ),
-    ]);
-    using fn = await put(cast);
-    const error = await failureOf(guard.createCall(fn, bytes));
-    expect(error).toMatchObject({ code: 'execution.kernel_failed' });
-    await expectUnharmed(error, await failureOf(party.request('secagg_advertise', [bytes])));
+    await refusedBy('privateValues', party.call('secagg_advertise', [bytes], result));
   });
 
-  test('by the words of an error', async () => {
-    const error = await failureOf(put(call(failUnlessSmall, SECRET)));
-    expect(error.message).toBe(
-      '[execution.kernel_failed] Work on private data failed at this client; its own log says how.',
-    );
-    expect(audit).toMatchObject([
-      { kind: 'failed', rule: 'privateValues', code: 'ExecutionError execution.sum_overflow' },
-    ]);
-    await expectUnharmed(error);
-  });
+  describe('by whether a computation on it fails', () => {
+    const failing = call(failUnlessSmall, SECRET);
 
-  test('by the words of an error about data, which the owner gets', async () => {
-    const failures: unknown[] = [];
-    const sink = {
-      record: (entry: AuditEntry) => void audit.push(entry),
-      failure: (error: unknown) => void failures.push(error),
-    };
-    make({}, { audit: sink });
-    for (const [name, type] of [
-      ['broken', INT],
-      ['typo', INT],
-      ['secret', int32(2)],
-    ] as const) {
-      const error = await failureOf(read(data(name, type)));
-      expect(error).toMatchObject({ code: 'execution.kernel_failed' });
+    test.each<[string, BuildingBlock]>([
+      ['as it is', failing],
+      ['in further computations', call(addConstant(1), failing)],
+      ['in a struct', pair(failing, SECRET)],
+      ['in an element of what a function made', selection(call(pairOf, failing), 1)],
+    ])('(%s): it looks as if it did not', async (_, node) => {
+      using value = await put(node);
+      await refusedBy('privateValues', value.compute());
+      expect(audit.find(({ kind }) => kind === 'failed')).toMatchObject({
+        rule: 'privateValues',
+        code: 'ExecutionError execution.sum_overflow',
+      });
+      const said = await participant('clients/0', guard).request('secagg_state_context', [value]);
+      expect(said.length).toBe(32);
+    });
+
+    test('until it is to be released, which costs a round', async () => {
+      make({ protocols: { masking: {} }, roundsPerDay: 1 });
+      using advertised = await advertise();
+      using state = await guard.createSelection(advertised, 0);
+      using value = await put(call(addConstant(1), failing));
+      const party = participant('clients/0', guard);
+      const release = () => party.request('masking_mask_input', [state, new Uint8Array(9), value]);
+      const error = await failureOf(release());
+      expect(error.message).toBe(
+        '[execution.kernel_failed] Work on private data failed at this client; its own log says how.',
+      );
       await expectUnharmed(error);
-    }
-    expect(audit.map(({ kind }) => kind)).toEqual(['failed', 'failed', 'failed']);
-    expect(failures.map(String).join()).toContain(`cannot read ${secretOf(0)}`);
+      await refusedBy('roundsPerDay', release());
+    });
+
+    test('or by the type of data that it asks for', async () => {
+      const failures: unknown[] = [];
+      const sink = {
+        record: (entry: AuditEntry) => void audit.push(entry),
+        failure: (error: unknown) => void failures.push(error),
+      };
+      make({}, { audit: sink });
+      for (const [name, type] of [
+        ['broken', INT],
+        ['typo', INT],
+        ['secret', int32(2)],
+      ] as const) {
+        await refusedBy('privateValues', read(data(name, type)));
+      }
+      expect(audit.filter(({ kind }) => kind === 'failed').length).toBe(3);
+      // The owner gets it in full.
+      expect(failures.map(String).join()).toContain(`cannot read ${secretOf(0)}`);
+      await refusedBy('limits.heldBytes', read(data('secret', int32(2 ** 30, 2 ** 10))));
+    });
   });
 
   test('by a plain sum', async () => {
@@ -406,10 +424,26 @@ describe('asks for what the policy does not list', () => {
     await refusedBy('computations', put(call(map, pair(step, data('rows', ROWS)))));
   });
 
-  test('to compute for itself', async () => {
+  test('data that it may not name, within a function on elements', async () => {
+    make({ data: { rows: 'int32[1]*' } });
+    const step = lambda('x', int32(1), SECRET);
+    const types = structOf([unnamed(step.type), unnamed(ROWS)]);
+    const map = intrinsic('sequence_map', func(types, sequence(INT)));
+    const seq = literal({ kind: 'sequence', elements: [ints(1)] }, ROWS);
+    await refusedBy('data', put(call(map, pair(step, seq))));
+  });
+
+  test('to compute for itself, but not what its functions capture', async () => {
     make({ plainCompute: false, protocols: { masking: {} } });
     const error = await failureOf(read(literal(int(1), INT)));
     expect(error).toMatchObject({ rule: 'plainCompute' });
+    const step = lambda('x', int32(1), reference('model', INT));
+    const types = structOf([unnamed(step.type), unnamed(ROWS)]);
+    const map = intrinsic('sequence_map', func(types, sequence(INT)));
+    const mapped = call(map, pair(step, data('rows', ROWS)));
+    using _ = await put(
+      block([{ name: 'model', value: call(addConstant(1), literal(int(1), INT)) }], mapped),
+    );
     using advertised = await advertise();
     using message = await guard.createSelection(advertised, 1);
     expect((await message.compute()).kind).toBe('tensor');
@@ -522,6 +556,17 @@ describe('asks for too much', () => {
     expect(await failureOf(put(literal(int(9), INT)))).toMatchObject({ rule: 'limits.values' });
     for (const value of held) value[Symbol.dispose]();
     expect(guard.held).toEqual({ values: 0, bytes: 0 });
+  });
+
+  test('bytes of results', async () => {
+    make({ limits: { heldBytes: 100 } });
+    using x = await guard.createValue(ints(1), int32(1));
+    const wide = compiledOf(int32(1), int32(30), (builder, [x]) => [
+      builder.apply('Tile', { x: x as number }, { reps: [30] }),
+    ]);
+    using fn = await put(wide);
+    expect(await failureOf(guard.createCall(fn, x))).toMatchObject({ rule: 'limits.heldBytes' });
+    expect(guard.held.bytes).toBe(4);
   });
 
   test('bytes, also where only a struct still has them', async () => {
