@@ -1,7 +1,7 @@
-/** @file The error for bytes that are no valid message, and the helpers that raise it. */
+/** @file The errors for bytes that are no valid message, or too much, and the helpers that raise them. */
 
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
-import { GraphError } from '../types/index.ts';
+import { GraphError, type Type } from '../types/index.ts';
 
 /** @returns GraphError `graph.decode`. */
 export function decodeFault(problem: string, cause?: unknown): GraphError {
@@ -45,3 +45,25 @@ export function sizeOf(value: bigint, field: string): number {
   if (size < 0) throw decodeFault(`${field} is ${size}; a size is not negative`);
   return size;
 }
+
+/** @returns GraphError `graph.too_large`. */
+export function tooLarge(problem: string): GraphError {
+  return new GraphError('graph.too_large', `The message is not read: ${problem}.`);
+}
+
+/** Tensors and structs of a value of the type, itself included. */
+export function nodesOf(type: Type): number {
+  if (type.kind !== 'struct') return 1;
+  return type.elements.reduce((sum, { type: inner }) => sum + nodesOf(inner), 1);
+}
+
+/**
+ * Counted before anything is made: structs without tensors take no bytes in an element of a sequence.
+ * @throws GraphError `graph.too_large`.
+ */
+export function requireFewNodes(nodes: number, most: number): void {
+  if (nodes > most) throw tooLarge(`a value has more than ${most} parts (maxNodes)`);
+}
+
+/** The most parts of a value that is read, unless told otherwise. */
+export const MAX_NODES = 2 ** 22;

@@ -19,6 +19,13 @@ export { KERNEL_GRAPH_URL, toComputationMessage } from './encode-blocks.ts';
 export * from './gen/tensorflow_federated/proto/v0/executor_pb.ts';
 export { fromTypeMessage, toTypeMessage } from './types.ts';
 export {
+  encodeField,
+  encodeValueMessage,
+  joinPieces,
+  type Pieces,
+  piecesOf,
+} from './value-bytes.ts';
+export {
   blockToValueMessage,
   type DecodeValueOptions,
   fromValueMessage,

@@ -16,7 +16,7 @@ import {
   ValueError,
 } from '../types/index.ts';
 import { fromArrayMessage, toArrayMessage } from './arrays.ts';
-import { decodeFault } from './faults.ts';
+import { decodeFault, MAX_NODES, nodesOf, requireFewNodes } from './faults.ts';
 import {
   type Computation as ComputationMessage,
   DataSchema,
@@ -60,11 +60,15 @@ export function literalVariant({ value, type }: Literal): ComputationMessage['co
   );
 }
 
-/** @throws GraphError `graph.decode` unless the tensors are those of elements of the type. */
+/**
+ * @throws GraphError `graph.decode` unless the tensors are those of elements of the type,
+ *   `graph.too_large` if a few bytes stand for very many structs.
+ */
 export function fromSequenceLiteral(message: SequenceLiteral, type: Type): SequenceValue {
   if (type.kind !== 'sequence') {
     throw decodeFault(`the content of a sequence has type ${compactNotation(type)}`);
   }
+  requireFewNodes(nodesOf(type.element) * message.elements.length, MAX_NODES);
   const elements = message.elements.map(({ tensors }) => {
     const rest = tensors.map(fromArrayMessage);
     const element = assemble(type.element, rest);

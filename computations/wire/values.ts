@@ -10,7 +10,6 @@ import {
   compactNotation,
   type FederatedType,
   federated,
-  GraphError,
   type MaterializedValue,
   requireAssignable,
   sequence,
@@ -23,7 +22,7 @@ import {
 import { fromArrayMessage, toArrayMessage } from './arrays.ts';
 import { type DecodeBlockOptions, fromComputationMessage } from './codec.ts';
 import { toComputationMessage } from './encode-blocks.ts';
-import { decodeFault, required } from './faults.ts';
+import { decodeFault, MAX_NODES, nodesOf, required, requireFewNodes, tooLarge } from './faults.ts';
 import type { Array as ArrayMessage } from './gen/federated_language/proto/array_pb.ts';
 import {
   type Value_Federated,
@@ -167,7 +166,6 @@ class DataReader {
   #readSequence({ elementType, element }: Value_Sequence): TypedData {
     const member = fromTypeMessage(required(elementType, 'the element type of a sequence'));
     const type = sequence(member);
-    // Counted before anything is made: structs without tensors take no bytes in an element.
     this.#count(nodesOf(member) * element.length);
     const elements = element.map(({ flatValue }) => {
       const arrays = flatValue[Symbol.iterator]();
@@ -200,16 +198,8 @@ class DataReader {
 
   #count(nodes: number): void {
     this.#nodes += nodes;
-    if (this.#nodes > this.#limits.maxNodes) {
-      throw tooLarge(`a value has more than ${this.#limits.maxNodes} parts (maxNodes)`);
-    }
+    requireFewNodes(this.#nodes, this.#limits.maxNodes);
   }
-}
-
-/** Tensors and structs of a value of the type, itself included. */
-function nodesOf(type: Type): number {
-  if (type.kind !== 'struct') return 1;
-  return type.elements.reduce((sum, { type: inner }) => sum + nodesOf(inner), 1);
 }
 
 /** The tensors of an element of a sequence, in order. */
@@ -257,9 +247,4 @@ function wrongStructure(given: string, type: Type): ValueError {
   );
 }
 
-function tooLarge(problem: string): GraphError {
-  return new GraphError('graph.too_large', `The message is not read: ${problem}.`);
-}
-
-const MAX_NODES = 2 ** 22;
 const MAX_DEPTH = 500;

@@ -22,6 +22,8 @@ export {
   encodeResponse,
   isExecutorMethod,
   type MessageLimits,
+  requestPieces,
+  responsePieces,
 } from './message-codec.ts';
 export { RemoteExecutor, type RemoteExecutorOptions } from './remote-executor.ts';
 export { type Retry, RetryingCalls, type RetryOptions } from './retry.ts';

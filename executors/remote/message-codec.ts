@@ -5,11 +5,17 @@
 
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import {
+  type ComputeResponse,
+  ComputeResponseSchema,
   type CreateValueRequest,
   CreateValueRequestSchema,
   ExecutorGroup,
+  encodeField,
+  encodeValueMessage,
+  joinPieces,
+  type Pieces,
+  piecesOf,
   type Value as ValueMessage,
-  ValueSchema,
 } from '../../computations/wire/index.ts';
 import type { ExecutorMethod, ExecutorRequest, ExecutorResponse } from './calls.ts';
 import { transportError } from './status.ts';
@@ -30,21 +36,32 @@ export function encodeRequest<M extends ExecutorMethod>(
   method: M,
   request: ExecutorRequest<M>,
 ): Uint8Array {
+  return joinPieces(requestPieces(method, request));
+}
+
+/**
+ * The same bytes in pieces, of which those of large tensors show the memory of the tensor: for
+ * transports that send a message bit by bit.
+ */
+export function requestPieces<M extends ExecutorMethod>(
+  method: M,
+  request: ExecutorRequest<M>,
+): Pieces {
   if (method === 'createValue') {
     const { value, executor } = request as CreateValueRequest;
-    const bytes = value === undefined ? undefined : sharedBytes(value);
-    if (bytes !== undefined) {
-      return concat([
-        ...delimited(CreateValueRequestSchema.field.value.number, bytes),
+    const { field, typeName } = CreateValueRequestSchema;
+    if (value !== undefined) {
+      return piecesOf(
+        encodeField(field.value, encodeOnce(value)),
         toBinary(CreateValueRequestSchema, {
-          $typeName: CreateValueRequestSchema.typeName,
+          $typeName: typeName,
           ...(executor !== undefined && { executor }),
         }),
-      ]);
+      );
     }
   }
   const schema: DescMessage = ExecutorGroup.method[method].input;
-  return toBinary(schema, request);
+  return piecesOf(toBinary(schema, request));
 }
 
 /** @throws TransportError `transport.resource_exhausted`, `transport.invalid_argument` */
@@ -61,8 +78,21 @@ export function encodeResponse<M extends ExecutorMethod>(
   method: M,
   response: ExecutorResponse<M>,
 ): Uint8Array {
+  return joinPieces(responsePieces(method, response));
+}
+
+/** See `requestPieces`. */
+export function responsePieces<M extends ExecutorMethod>(
+  method: M,
+  response: ExecutorResponse<M>,
+): Pieces {
+  if (method === 'compute') {
+    const { value } = response as ComputeResponse;
+    const { field } = ComputeResponseSchema;
+    return value === undefined ? piecesOf() : encodeField(field.value, encodeOnce(value));
+  }
   const schema: DescMessage = ExecutorGroup.method[method].output;
-  return toBinary(schema, response);
+  return piecesOf(toBinary(schema, response));
 }
 
 /** @throws TransportError `transport.resource_exhausted`, `transport.internal` */
@@ -80,15 +110,15 @@ export function shareEncoding(value: ValueMessage): void {
   if (!shared.has(value)) shared.set(value, null);
 }
 
-function sharedBytes(value: ValueMessage): Uint8Array | undefined {
+function encodeOnce(value: ValueMessage): Pieces {
   const known = shared.get(value);
-  if (known !== null) return known;
-  const bytes = toBinary(ValueSchema, value);
-  shared.set(value, bytes);
-  return bytes;
+  if (known) return known;
+  const pieces = encodeValueMessage(value);
+  if (known === null) shared.set(value, pieces);
+  return pieces;
 }
 
-const shared = new WeakMap<ValueMessage, Uint8Array | null>();
+const shared = new WeakMap<ValueMessage, Pieces | null>();
 
 function decode<S extends DescMessage>(
   schema: S,
@@ -111,30 +141,4 @@ export function requireSize(bytes: number, maxBytes: number): void {
     'transport.resource_exhausted',
     `A message has ${bytes} bytes; at most ${maxBytes} are taken.`,
   );
-}
-
-/** The tag and the length of a field, and its bytes (wire type 2). */
-function delimited(field: number, bytes: Uint8Array): readonly Uint8Array[] {
-  return [Uint8Array.of((field << 3) | 2, ...varint(bytes.length)), bytes];
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest > 0x7f) {
-    bytes.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  bytes.push(rest);
-  return bytes;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -52,5 +52,5 @@ function sizeOf(type: Type): TypeSize {
 const sizes = new WeakMap<Type, TypeSize>();
 const LEAF: TypeSize = { parts: 1, depth: 0 };
 
-const MAX_PARTS = 1_000_000;
+const MAX_PARTS = 100_000;
 const MAX_DEPTH = 100;

@@ -1,7 +1,7 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lambda, reference } from '../../../computations/building-blocks.ts';
+import { lambda, literal, reference } from '../../../computations/building-blocks.ts';
 import {
   atClients,
   FedloomError,
@@ -13,6 +13,7 @@ import {
   sequence,
   string,
   struct,
+  structOf,
   TensorValue,
   type Type,
   toMaterialized,
@@ -20,7 +21,11 @@ import {
 import {
   blockToValueMessage,
   type DecodeValueOptions,
+  decodeBlock,
+  encodeBlock,
+  encodeValueMessage,
   fromValueMessage,
+  joinPieces,
   toArrayMessage,
   toTypeMessage,
   toValueMessage,
@@ -97,6 +102,45 @@ describe('values', () => {
     const { data } = crossed(odd, parseType('float32[4]')).value as TensorValue<'float32'>;
     expect([...data].map((each) => Object.is(each, -0))).toEqual([true, false, false, false]);
     expect([...data]).toEqual([...odd.data]);
+  });
+
+  it('are read alike from bytes that are written in pieces', () => {
+    const large = new TensorValue(
+      'int32',
+      [5000],
+      Int32Array.from({ length: 5000 }, (_, i) => i),
+    );
+    const around: fc.Arbitrary<{ type: Type; value: MaterializedValue }> = typed(
+      fc.oneof(dataType, placedDataType),
+    );
+    fc.assert(
+      fc.property(around, fc.option(fc.constant('x'), { nil: null }), ({ type, value }, name) => {
+        const of = int32(5000);
+        const pairs: [MaterializedValue, Type][] = [
+          [value, type],
+          [
+            { kind: 'struct', elements: [large, value] },
+            structOf([
+              { name, type: of },
+              { name: null, type },
+            ]),
+          ],
+          [{ kind: 'sequence', elements: [large, large] }, sequence(of)],
+          [{ kind: 'federated', members: [large] }, federated(of, 'clients', true)],
+        ];
+        for (const pair of pairs) {
+          const message = toValueMessage(...pair);
+          const pieces = encodeValueMessage(message);
+          const bytes = joinPieces(pieces);
+          expect(bytes.length).toBe(pieces.length);
+          const again = toBinary(ValueSchema, fromBinary(ValueSchema, bytes));
+          expect(Buffer.compare(again, toBinary(ValueSchema, message))).toBe(0);
+        }
+      }),
+      { numRuns: 60 },
+    );
+    const pieces = encodeValueMessage(toValueMessage(large, int32(5000)));
+    expect(pieces.pieces.some(({ buffer }) => buffer === large.data.buffer)).toBe(true);
   });
 
   it('take an unknown size from their data', () => {
@@ -224,6 +268,14 @@ describe('values from outside', () => {
     expect(codeOf(many)).toBe('graph.too_large');
     expect(codeOf(elements(int32(), 1, 1, 1), { maxNodes: 3 })).toBe('graph.too_large');
     expect(codeOf(elements(int32(), 1, 1), { maxNodes: 3 })).toBe('read');
+    const none = { kind: 'struct', elements: [] } as const;
+    const constant = literal(
+      { kind: 'sequence', elements: new Array<MaterializedValue>(100_000).fill(none) },
+      sequence(hollow),
+    );
+    expect(() => decodeBlock(encodeBlock(constant))).toThrow(
+      expect.objectContaining({ code: 'graph.too_large' }),
+    );
   });
 
   it('cannot be nested without end, whoever parsed them', () => {
