@@ -10,3 +10,4 @@ export {
   parseDataOption,
   parseDataOptions,
 } from './data-option.ts';
+export { type ColumnDescription, printColumns } from './infer-columns.ts';

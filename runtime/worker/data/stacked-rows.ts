@@ -95,7 +95,10 @@ class TensorStack<D extends DType> implements Stack {
     }
     this.#makeRoom(this.#length + row.data.length);
     const writable: { [index: number]: unknown } = this.#data;
-    for (const element of row.data) writable[this.#length++] = element;
+    for (const element of row.data) {
+      if (typeof element === 'string') this.#budget.take(2 * element.length);
+      writable[this.#length++] = element;
+    }
     this.#count++;
   }
 
@@ -144,7 +147,7 @@ export class MemoryBudget {
   }
 }
 
-/** Of an element; of a string about. */
+/** Of an element; of a string what it takes beside its characters, about. */
 const BYTES: { readonly [D in DType]: number } = {
   bool: 1,
   uint8: 1,

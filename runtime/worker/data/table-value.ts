@@ -2,6 +2,7 @@
 
 import {
   compactNotation,
+  FedloomError,
   type MaterializedValue,
   type Type,
   type ValueError,
@@ -107,7 +108,7 @@ export function readingError(
   error: unknown,
   { paths, counts }: Pick<Table, 'paths' | 'counts'>,
   { name }: Pick<TableRequest, 'name'>,
-): unknown {
+): FedloomError {
   const file = paths.join(', ');
   if (error instanceof RowProblem) {
     const { row, column, expected, cause } = error;
@@ -133,14 +134,13 @@ export function readingError(
     }
     return dataError('value.wrong_structure', `The data '${name}' cannot be read here.`, detail);
   }
-  if (error instanceof Error && 'syscall' in error) {
-    return dataError(
-      'value.wrong_structure',
-      `The data '${name}' cannot be read here.`,
-      `${file}: ${error.message}.`,
-    );
-  }
-  return error;
+  if (error instanceof FedloomError) return error;
+  // Of the file system, or of a library that met what it did not expect: its words may quote the file.
+  return dataError(
+    'value.wrong_structure',
+    `The data '${name}' cannot be read here.`,
+    `${file}: ${error instanceof Error ? error.message : String(error)}.`,
+  );
 }
 
 function capitalised(text: string): string {

@@ -242,6 +242,10 @@ test('limits are kept', async () => {
   expect(
     await readAs(folder(), 'r.csv', content, 'int32*', { limits: { maxRows: 1000 } }),
   ).toHaveLength(1000);
+  const words = readAs(folder(), 'w.csv', `a\n${`${'x'.repeat(500)}\n`.repeat(100)}`, 'str[?]', {
+    limits: { maxBytesInMemory: 50_000 },
+  });
+  expect((await failure(words)).detail).toMatch(/maxBytesInMemory/);
   // What counts is what comes out of the decompression.
   const zipped = gzipSync(content);
   const bomb = readAs(folder(), 'r.csv', zipped, 'int32*', { limits: { maxFileBytes: 2001 } });
