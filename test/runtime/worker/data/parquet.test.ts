@@ -96,7 +96,7 @@ test('a file with another byte anywhere is read or refused, and nothing worse', 
   const limits = { maxBytesInMemory: 2 ** 20 };
   const outcomes = new Set<unknown>();
   for (let at = 0; at < content.length; at++) {
-    for (const mask of [0x01, 0x10, 0xff]) {
+    for (const mask of [0x01, 0xff]) {
       const damaged = Buffer.from(content);
       damaged[at] = damaged[at]! ^ mask;
       const reading = readAs(folder(), 't.parquet', damaged, '<word=str,double=float32>*', {
