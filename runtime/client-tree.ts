@@ -37,8 +37,12 @@ export function combinersOf(clients: number, maxFanout: number): number {
 /** A tree of the least height, `log_maxFanout(clients)`, whose nodes are as alike as possible. */
 export function clientTree(options: ClientTreeOptions): PlacedExecutor {
   const { server, clients, roles, maxFanout, combiners, aggregation, losses = {} } = options;
+  const { clientNumbers } = options;
   const root = { server, ...(roles === undefined ? {} : { roles }) };
-  if (clients.length <= maxFanout) return new FederatingExecutor({ ...root, clients }, losses);
+  if (clients.length <= maxFanout) {
+    const numbers = clientNumbers === undefined ? {} : { clientNumbers };
+    return new FederatingExecutor({ ...root, clients, ...numbers }, losses);
+  }
 
   const composing = aggregation === undefined ? losses : { ...losses, aggregation };
   // How many clients must be left is decided for all of them, at the root.

@@ -63,6 +63,8 @@ export interface StackParts {
   readonly makeLeaf: LeafMaker;
   readonly secure: SecureStack | null;
   readonly losses: LossOptions;
+  /** See FederatingChildren; without a tree. */
+  readonly clientNumbers?: readonly number[];
 }
 
 /**
@@ -71,7 +73,7 @@ export interface StackParts {
  */
 export async function buildStack(
   cardinalities: Cardinalities,
-  { makeLeaf, secure, losses }: StackParts,
+  { makeLeaf, secure, losses, clientNumbers }: StackParts,
   options: StackOptions,
 ): Promise<Executor> {
   const { maxFanout = Number.POSITIVE_INFINITY, treeAggregation } = options;
@@ -95,6 +97,7 @@ export async function buildStack(
     clients: take(leaves, clientCount),
     maxFanout,
     losses,
+    ...(clientNumbers === undefined ? {} : { clientNumbers }),
     ...(treeAggregation === undefined ? {} : { aggregation: treeAggregation }),
   });
   return wrapStack(tree, secure, options);

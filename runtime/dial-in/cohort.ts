@@ -1,0 +1,109 @@
+/**
+ * @file A cohort: the clients that were chosen for some rounds, and stacks that run on them. It stays
+ * the same, whoever comes or goes meanwhile: a client that is gone is lost, and none takes its place.
+ */
+
+import { ValueError } from '../../computations/types/index.ts';
+import type { ExecutorFactory } from '../../executors/executor.ts';
+import { RemoteExecutor } from '../../executors/remote/remote-executor.ts';
+import { transportError } from '../../executors/remote/status.ts';
+import type { IdentityProvider } from '../../executors/secure/identities.ts';
+import { type SecureStackProvider, toSecureStack } from '../../executors/secure/secure-stack.ts';
+import type { IdentityRoster } from '../../protocols/index.ts';
+import { ExecutionContext } from '../execution-context.ts';
+import { rosterIdentities } from '../identities/roster-identities.ts';
+import type { ConnectedClient } from '../remote/connected-client.ts';
+import {
+  type RemoteExecutorFactoryOptions,
+  remoteExecutorFactory,
+} from '../remote/remote-factory.ts';
+import { standardLeaves } from '../stack.ts';
+
+/** As for other remote stacks; who the clients are is known. */
+export interface CohortOptions
+  extends Omit<
+    RemoteExecutorFactoryOptions,
+    'clients' | 'clientNumbers' | 'defaultClients' | 'secureAggregation' | 'maxFanout' | 'leaf'
+  > {
+  /**
+   * Runs the secure intrinsics. As a function it gets the identities of the coordinator's roster:
+   * `(identities) => secAgg({ identities })`.
+   */
+  readonly secureAggregation?:
+    | SecureStackProvider
+    | ((identities: IdentityProvider) => SecureStackProvider);
+}
+
+/** What a cohort knows of its coordinator. */
+export interface CohortSurroundings {
+  readonly roster: IdentityRoster | undefined;
+  /** Who plays a role, such as the aggregator's. */
+  readonly role: (placement: string) => ConnectedClient | undefined;
+}
+
+export class Cohort {
+  /** In the order of the roster, or of their names where there is none: the order of values. */
+  readonly clients: readonly ConnectedClient[];
+  readonly #surroundings: CohortSurroundings;
+  readonly #places: readonly number[] | undefined;
+
+  constructor(chosen: readonly ConnectedClient[], surroundings: CohortSurroundings) {
+    const { roster } = surroundings;
+    const placeOf = ({ name }: ConnectedClient): number => roster?.positions.get(name) ?? -1;
+    this.clients = [...chosen].sort(
+      (a, b) => placeOf(a) - placeOf(b) || (a.name < b.name ? -1 : 1),
+    );
+    this.#surroundings = surroundings;
+    this.#places = roster && this.clients.map(placeOf);
+  }
+
+  get names(): readonly string[] {
+    return this.clients.map(({ name }) => name);
+  }
+
+  /** A context whose clients are those of the cohort. Closing it leaves them connected. */
+  context(options: CohortOptions = {}): ExecutionContext {
+    return new ExecutionContext(this.executorFactory(options));
+  }
+
+  /**
+   * A factory of stacks over the cohort. Closing it leaves the clients connected.
+   * @throws ValueError `value.out_of_range` for a protocol with identities where there is no roster.
+   */
+  executorFactory({ secureAggregation: given, ...options }: CohortOptions = {}): ExecutorFactory {
+    const secureAggregation = given && toSecureStack(this.#provider(given));
+    const here = standardLeaves(options, secureAggregation ?? null);
+    const { role } = this.#surroundings;
+    const roles = new Set(secureAggregation?.roles ?? []);
+    return remoteExecutorFactory(
+      // Without their `close`: they outlive the factory.
+      this.clients.map((client) => ({ name: client.name, calls: client, clients: 1 })),
+      {
+        lostClients: secureAggregation?.survivesLosses ? 'survive' : 'fail',
+        ...options,
+        clients: 'one-by-one',
+        ...(this.#places !== undefined && { clientNumbers: this.#places }),
+        ...(secureAggregation !== undefined && { secureAggregation }),
+        leaf: (placement, index) => {
+          if (!roles.has(placement)) return here(placement, index);
+          const player = role(placement);
+          if (player !== undefined) return new RemoteExecutor(player, options.remote);
+          throw transportError(
+            'transport.unavailable',
+            `Nobody who plays the role '${placement}' is connected. It must not be played by the coordinator, which would see both sides.`,
+          );
+        },
+      },
+    );
+  }
+
+  #provider(given: NonNullable<CohortOptions['secureAggregation']>): SecureStackProvider {
+    if (typeof given !== 'function') return given;
+    const { roster } = this.#surroundings;
+    if (roster !== undefined) return given(rosterIdentities({ roster }));
+    throw new ValueError(
+      'value.out_of_range',
+      'This coordinator has no roster to take identities from. Start it with one, or give a protocol that needs none.',
+    );
+  }
+}
