@@ -35,6 +35,7 @@ import {
   nameArguments,
 } from './cardinalities.ts';
 import { Invocation, type ProgressEvent } from './invocation.ts';
+import { type InvocationRetry, repeatedly } from './invocation-retry.ts';
 import { spreadAllEqual } from './spread-all-equal.ts';
 
 export interface ExecutionContextOptions {
@@ -50,6 +51,13 @@ export interface ExecutionContextOptions {
   readonly compileLevel?: CompileLevel;
   /** How many compiled computations are kept for reuse. @default 100 */
   readonly maxCompiled?: number;
+  /**
+   * How often a computation is begun anew when another process is gone, or what it held for us
+   * (TransportError `transport.unavailable` and `transport.failed_precondition`).
+   * @default up to 10 attempts; a stack with secure aggregation has one, because every attempt may
+   *   release a sum: whether another one may be, is for the caller to say
+   */
+  readonly retry?: InvocationRetry;
 }
 
 /** What a context tells of, by name. */
@@ -70,6 +78,7 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   readonly #factory: ExecutorFactory;
   readonly #startTimeoutMs: number;
   readonly #compiler: CachingCompiler;
+  readonly #retry: InvocationRetry;
   readonly #running = new Map<Invocation, Promise<unknown>>();
   readonly #listeners = { progress: new Set<(event: ProgressEvent) => void>() };
   #invocations = 0;
@@ -81,6 +90,7 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
   constructor(factory: ExecutorFactory, options: ExecutionContextOptions = {}) {
     this.#factory = factory;
     this.#startTimeoutMs = options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS;
+    this.#retry = options.retry ?? (factory.handles === undefined ? {} : { maxAttempts: 1 });
     this.#compiler = new CachingCompiler({
       factory,
       level: options.compileLevel ?? 'full',
@@ -118,7 +128,9 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
     const { name } = computation;
     const listeners = this.#listeners.progress;
     const invocation = new Invocation({ ...options, number, computation: name, listeners });
-    const running = this.#run(computation, args, invocation);
+    const running = repeatedly(this.#retry, invocation, () =>
+      this.#run(computation, args, invocation),
+    );
     this.#running.set(invocation, running);
     try {
       const result = await running;

@@ -8,7 +8,10 @@ import { ContextError, ValueError } from '../computations/types/index.ts';
 import type { Cardinalities, RequestOptions } from '../executors/executor.ts';
 import type { ProgressStep } from '../executors/progress.ts';
 
-/** How far an invocation has come. The stages come in this order; `run` any number of times. */
+/**
+ * How far an invocation has come. The stages come in this order; `run` any number of times, and after
+ * `retry` it begins anew with `compile`.
+ */
 export type ProgressEvent = {
   /** Counts the invocations of a context, from 1. */
   readonly invocation: number;
@@ -18,6 +21,13 @@ export type ProgressEvent = {
   | { readonly stage: 'compile' }
   | { readonly stage: 'start'; readonly cardinalities: Cardinalities }
   | { readonly stage: 'run'; readonly step: ProgressStep }
+  | {
+      readonly stage: 'retry';
+      /** The attempt that failed, from 1. */
+      readonly attempt: number;
+      readonly error: unknown;
+      readonly delayMs: number;
+    }
   | { readonly stage: 'done'; readonly milliseconds: number }
   | { readonly stage: 'failed'; readonly milliseconds: number; readonly error: unknown }
 );
