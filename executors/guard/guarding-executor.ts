@@ -122,18 +122,12 @@ export class GuardingExecutor implements Executor {
   createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
     return this.#serve(async () => {
       this.#requireRoom();
-      const most = this.#policy.limits.typeLeaves;
-      let leaves = 0;
-      for (const { value } of elements) leaves += this.#limits.leavesOf(value.type);
-      if (leaves > most || elements.length > most) {
-        throw new LimitExceeded('typeLeaves', `A struct has more than ${most} parts.`);
-      }
       const inner = elements.map(({ name, value }) => ({
         name,
         value: GuardedValue.of(value, this),
       }));
       const handle = await this.#inner.createStruct(inner);
-      return this.#hold(this.#depthChecked(handle));
+      return this.#hold(this.#sizeChecked(handle));
     });
   }
 
@@ -158,7 +152,8 @@ export class GuardingExecutor implements Executor {
     return new GuardedValue(this, inner, this.#held);
   }
 
-  #depthChecked(handle: ExecutorValue): ExecutorValue {
+  /** Elements may be small, and many or deep together. */
+  #sizeChecked(handle: ExecutorValue): ExecutorValue {
     try {
       this.#limits.requireType(handle.type);
       return handle;

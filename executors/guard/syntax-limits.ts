@@ -48,17 +48,12 @@ export class SyntaxLimits {
     this.#passed.add(block);
   }
 
-  /** @throws LimitExceeded for a type that is too large, or nested too deep to be looked at. */
-  requireType(type: Type): void {
-    this.leavesOf(type);
-  }
-
   /**
-   * How much there is in values of a type. Parts that are shared count each time: whoever walks over
-   * the type or the value meets them so.
-   * @throws LimitExceeded
+   * Parts of a type that are shared count each time: whoever walks over the type, or over a value of
+   * it, meets them so.
+   * @throws LimitExceeded for a type that is too large, or nested too deep to be looked at.
    */
-  leavesOf(type: Type): number {
+  requireType(type: Type): void {
     const { depth, typeLeaves } = this.#limits;
     const { leaves, height } = measure(type);
     if (height > depth) {
@@ -67,7 +62,6 @@ export class SyntaxLimits {
     if (leaves > typeLeaves) {
       throw new LimitExceeded('typeLeaves', `A type has more than ${typeLeaves} parts.`);
     }
-    return leaves;
   }
 
   /** Without recursion: the depth is what is to be found out. */
@@ -86,7 +80,7 @@ export class SyntaxLimits {
       if (level > depth) {
         throw new LimitExceeded('depth', `The syntax is nested deeper than ${depth}.`);
       }
-      this.leavesOf(node.type);
+      this.requireType(node.type);
       for (const child of childBlocks(node)) open.push({ node: child, level: level + 1 });
     }
   }

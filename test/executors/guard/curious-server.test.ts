@@ -13,13 +13,11 @@ import {
   int32,
   secAgg,
 } from 'fedloom';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type BuildingBlock,
   block,
-  type Compiled,
   call,
-  compiled,
   data,
   intrinsic,
   lambda,
@@ -28,18 +26,9 @@ import {
   selection,
   structBlock,
 } from '../../../computations/building-blocks.ts';
-import { type Backend, GraphBuilder, loadBackend } from '../../../computations/tensors/index.ts';
-import { func, sequence, structOf, type Type } from '../../../computations/types/index.ts';
-import { contentHash } from '../../../computations/wire/index.ts';
-import type { ExecutorValue } from '../../../executors/executor.ts';
-import type {
-  AuditEntry,
-  GuardingExecutor,
-  GuardPolicyOptions,
-} from '../../../executors/guard/index.ts';
+import { func, sequence, structOf } from '../../../computations/types/index.ts';
+import type { AuditEntry, GuardPolicyOptions } from '../../../executors/guard/index.ts';
 import type { ReleasePermit } from '../../../executors/leaf/operator.ts';
-import { maskingState } from '../../../executors/secure/masking-operators.ts';
-import { roundSetupCodec } from '../../../executors/secure/round-setup.ts';
 import { secAggState } from '../../../executors/secure/secagg/operators.ts';
 import {
   addConstant,
@@ -51,12 +40,11 @@ import {
   plain,
   unnamed,
 } from '../blocks.ts';
-import { failureOf, printed, SESSION, TERM } from '../secure/parties.ts';
+import { failureOf, printed } from '../secure/parties.ts';
 import {
   BYTES,
   bytesValue,
   guardedStack,
-  guardOf,
   ints,
   participant,
   secretOf,
@@ -64,54 +52,22 @@ import {
   sumOfSecrets,
 } from './support.ts';
 
-const SECRET = data('secret', INT);
-const ROWS = sequence(int32(1));
+import {
+  advertise,
+  audit,
+  describeVictim,
+  expectUnharmed,
+  guard,
+  make,
+  pairOf,
+  put,
+  ROWS,
+  read,
+  refusedBy,
+  SECRET,
+} from './victim.ts';
 
-let backend: Backend;
-let guard: GuardingExecutor;
-let audit: AuditEntry[];
-
-beforeEach(async () => {
-  backend = await loadBackend();
-  make();
-});
-
-afterEach(() => guard.close());
-
-function make(policy: GuardPolicyOptions = {}, leaf = {}): void {
-  audit = [];
-  guard = guardOf({ backend, audit, leaf: { policy, ...leaf } });
-}
-
-/** `(int32 -> <int32,int32>)` */
-const pairOf = compiledOf(INT, structOf([unnamed(INT), unnamed(INT)]), (_, [x]) => [x, x]);
-
-/** Puts syntax in, as the server does. */
-function put(node: BuildingBlock): Promise<ExecutorValue> {
-  return guard.createValue(node, node.type);
-}
-
-async function read(node: BuildingBlock): Promise<unknown> {
-  using value = await put(node);
-  return plain(await value.compute());
-}
-
-/** The request is refused by the rule, the log says so, the secret is nowhere, the client goes on. */
-async function refusedBy(rule: string, attempt: Promise<unknown>): Promise<Error> {
-  const error = await failureOf(attempt);
-  expect(error).toMatchObject({ rule });
-  expect(audit.filter((entry) => entry.kind === 'refused').map((entry) => entry.rule)).toContain(
-    rule,
-  );
-  await expectUnharmed(error);
-  return error;
-}
-
-async function expectUnharmed(...errors: unknown[]): Promise<void> {
-  const told = [...errors.map(printed), JSON.stringify(audit)].join('\n');
-  expect(told).not.toContain(String(secretOf(0)));
-  expect(await read(call(addConstant(2), literal(int(3), INT)))).toBe(5);
-}
+describeVictim();
 
 describe('reads a value', () => {
   test('by computing named data', async () => {
@@ -393,229 +349,6 @@ describe('misuses a protocol', () => {
   });
 });
 
-describe('asks for what the policy does not list', () => {
-  test('data that it may not name', async () => {
-    make({ data: { readings: 'int32[3]' } });
-    await refusedBy(
-      'data',
-      put(data('secret', INT)).then((value) => value.compute()),
-    );
-    await refusedBy('data', read(data('toString', INT)));
-    await refusedBy('data', read(data('readings', int32(null))));
-    await refusedBy('data', read(call(lambda('x', INT, SECRET), literal(int(0), INT))));
-    await refusedBy('privateValues', read(data('readings', int32(3))));
-  });
-
-  test('data that is not there', async () => {
-    await refusedBy('data', read(data('census', INT)));
-  });
-
-  test('computations that it does not know', async () => {
-    const known = addConstant(1);
-    make({ computations: [contentHash(known)] });
-    using _ = await put(call(known, SECRET));
-    const error = await refusedBy('computations', put(call(addConstant(2), SECRET)));
-    expect(error.message).toContain(contentHash(addConstant(2)));
-    const step = lambda('x', int32(1), reference('x', int32(1)));
-    const map = intrinsic(
-      'sequence_map',
-      func(structOf([unnamed(step.type), unnamed(ROWS)]), ROWS),
-    );
-    await refusedBy('computations', put(call(map, pair(step, data('rows', ROWS)))));
-  });
-
-  test('data that it may not name, within a function on elements', async () => {
-    make({ data: { rows: 'int32[1]*' } });
-    const step = lambda('x', int32(1), SECRET);
-    const types = structOf([unnamed(step.type), unnamed(ROWS)]);
-    const map = intrinsic('sequence_map', func(types, sequence(INT)));
-    const seq = literal({ kind: 'sequence', elements: [ints(1)] }, ROWS);
-    await refusedBy('data', put(call(map, pair(step, seq))));
-  });
-
-  test('to compute for itself, but not what its functions capture', async () => {
-    make({ plainCompute: false, protocols: { masking: {} } });
-    const error = await failureOf(read(literal(int(1), INT)));
-    expect(error).toMatchObject({ rule: 'plainCompute' });
-    const step = lambda('x', int32(1), reference('model', INT));
-    const types = structOf([unnamed(step.type), unnamed(ROWS)]);
-    const map = intrinsic('sequence_map', func(types, sequence(INT)));
-    const mapped = call(map, pair(step, data('rows', ROWS)));
-    using _ = await put(
-      block([{ name: 'model', value: call(addConstant(1), literal(int(1), INT)) }], mapped),
-    );
-    using advertised = await advertise();
-    using message = await guard.createSelection(advertised, 1);
-    expect((await message.compute()).kind).toBe('tensor');
-  });
-});
-
-describe('asks for too much', () => {
-  test('kernels', async () => {
-    make({ limits: { graphNodes: 10 } });
-    const graph = compiledOf(INT, INT, (builder, [x]) => {
-      let last = x as number;
-      for (let i = 0; i < 20; i += 1) last = builder.apply('fl.Add', { a: last, b: x as number });
-      return [last];
-    });
-    const error = await failureOf(put(graph));
-    expect(error).toMatchObject({ code: 'graph.too_large' });
-    expect(audit).toMatchObject([{ kind: 'refused', rule: 'wellFormed' }]);
-    await expectUnharmed(error);
-  });
-
-  test('sizes', async () => {
-    const huge = compiledOf(int32(2 ** 14), int32(2 ** 14, 2 ** 14), (builder, [x]) => [
-      builder.apply('fl.Add', {
-        a: builder.apply('Reshape', { x: x as number }, { shape: [2 ** 14, 1] }),
-        b: x as number,
-      }),
-    ]);
-    const error = await failureOf(put(huge));
-    expect(error).toMatchObject({ code: 'graph.too_large' });
-    await expectUnharmed(error);
-  });
-
-  test('a graph that is malformed', async () => {
-    const good = addConstant(1);
-    const graph = { ...good.graph, results: [99] };
-    const error = await failureOf(put({ ...good, graph }));
-    expect(audit).toMatchObject([{ kind: 'refused', rule: 'wellFormed' }]);
-    await expectUnharmed(error);
-  });
-
-  test('blocks', async () => {
-    make({ limits: { blocks: 50 } });
-    let node: BuildingBlock = literal(int(1), INT);
-    for (let i = 0; i < 30; i += 1) node = call(addConstant(1), node);
-    await refusedBy('limits.blocks', put(node));
-  });
-
-  test('depth', async () => {
-    let node: BuildingBlock = literal(int(1), INT);
-    for (let i = 0; i < 200; i += 1) node = call(addConstant(1), node);
-    await refusedBy('limits.depth', put(node));
-    let type: Type = INT;
-    for (let i = 0; i < 50_000; i += 1) type = structOf([unnamed(type)]);
-    await refusedBy('limits.depth', guard.createValue(int(1), type));
-  });
-
-  test('structs that double, in syntax and by handles', async () => {
-    let node: BuildingBlock = literal(int(1), INT);
-    for (let i = 0; i < 13; i += 1) node = pair(node, node);
-    await refusedBy('limits.blocks', put(node));
-    let doubled: BuildingBlock = reference('x', INT);
-    let type: Type = INT;
-    const locals = [];
-    for (let i = 0; i < 40; i += 1) {
-      doubled = pair(reference(`x${i}`, type), reference(`x${i}`, type));
-      locals.push({ name: `x${i + 1}`, value: doubled });
-      type = doubled.type;
-    }
-    const whole = block(
-      [{ name: 'x0', value: literal(int(1), INT) }, ...locals],
-      literal(int(1), INT),
-    );
-    await refusedBy('limits.typeLeaves', put(whole));
-    let handle = await put(literal(int(1), INT));
-    await refusedBy(
-      'limits.typeLeaves',
-      (async () => {
-        for (let i = 0; i < 40; i += 1) {
-          handle = await guard.createStruct([
-            { name: null, value: handle },
-            { name: null, value: handle },
-          ]);
-        }
-      })(),
-    );
-  });
-
-  test('calls, in little syntax', async () => {
-    let fn: BuildingBlock = identity(INT);
-    const locals = [{ name: 'f0', value: fn }];
-    for (let i = 0; i < 40; i += 1) {
-      const before = reference(`f${i}`, fn.type);
-      fn = lambda('x', INT, call(before, call(before, reference('x', INT))));
-      locals.push({ name: `f${i + 1}`, value: fn });
-    }
-    const whole = block(locals, call(reference('f40', fn.type), literal(int(1), INT)));
-    await refusedBy('limits.calls', put(whole));
-  });
-
-  test('values, until it disposes of some', async () => {
-    make({ limits: { values: 4 } });
-    const held: ExecutorValue[] = [];
-    for (let i = 0; i < 4; i += 1) held.push(await put(literal(int(i), INT)));
-    const error = await failureOf(put(literal(int(9), INT)));
-    expect(error).toMatchObject({ rule: 'limits.values' });
-    held[0]?.[Symbol.dispose]();
-    held[0]?.[Symbol.dispose]();
-    held.shift();
-    held.push(await put(literal(int(9), INT)));
-    expect(await failureOf(put(literal(int(9), INT)))).toMatchObject({ rule: 'limits.values' });
-    for (const value of held) value[Symbol.dispose]();
-    expect(guard.held).toEqual({ values: 0, bytes: 0 });
-  });
-
-  test('bytes of results', async () => {
-    make({ limits: { heldBytes: 100 } });
-    using x = await guard.createValue(ints(1), int32(1));
-    const wide = compiledOf(int32(1), int32(30), (builder, [x]) => [
-      builder.apply('Tile', { x: x as number }, { reps: [30] }),
-    ]);
-    using fn = await put(wide);
-    expect(await failureOf(guard.createCall(fn, x))).toMatchObject({ rule: 'limits.heldBytes' });
-    expect(guard.held.bytes).toBe(4);
-  });
-
-  test('bytes, also where only a struct still has them', async () => {
-    make({ limits: { heldBytes: 100 } });
-    const long = () => guard.createValue(ints(...Array(20).fill(1)), int32(20));
-    const first = await long();
-    const struct = await guard.createStruct([{ name: null, value: first }]);
-    first[Symbol.dispose]();
-    expect(await failureOf(long())).toMatchObject({ rule: 'limits.heldBytes' });
-    struct[Symbol.dispose]();
-    using _ = await long();
-    expect(guard.held.bytes).toBe(80);
-  });
-
-  test('entries in the log', async () => {
-    let now = 0;
-    make({}, { auditEntriesPerDay: 3, now: () => now });
-    for (let i = 0; i < 10; i += 1) await failureOf(read(SECRET));
-    expect(audit.map(({ kind }) => kind)).toEqual(['refused', 'refused', 'refused', 'suppressed']);
-    now = 86_400_000;
-    await failureOf(read(SECRET));
-    now = 0;
-    for (let i = 0; i < 10; i += 1) await failureOf(read(SECRET));
-    expect(audit.length).toBe(8);
-  });
-});
-
 const vectorSum = federatedComputation([atServer(int32())], () =>
   federatedSecureSum(federatedData('readings', int32(3)), 100_000),
 );
-
-function advertise(clients = 3): Promise<ExecutorValue> {
-  const setup = roundSetupCodec.encode({
-    session: SESSION,
-    name: 'clients/0',
-    clients,
-    terms: [{ ...TERM, length: 3, bound: 100_000n }],
-  });
-  const result = structOf([unnamed(maskingState.type), unnamed(BYTES)]);
-  return participant('clients/0', guard).call('masking_advertise', [setup], result);
-}
-
-function compiledOf(
-  parameter: Type,
-  result: Type,
-  body: (builder: GraphBuilder, parameters: readonly number[]) => readonly (number | undefined)[],
-): Compiled {
-  const builder = new GraphBuilder();
-  const x = builder.parameter(parameter as never);
-  const results = body(builder, [x]);
-  return compiled('made_by_hand', builder.build(results as number[]), func(parameter, result));
-}

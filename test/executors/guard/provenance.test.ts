@@ -85,6 +85,7 @@ test('differs for every other function, public input, name or type of data', asy
       call(add, pair(SECRET, SECRET)),
       pair(SECRET, SECRET),
       pair(SECRET, literal(int(1), INT)),
+      data('typo', INT),
       data('readings', int32(3)),
       data('readings', int32(null)),
     ].map((node) => contextOf(one, node)),
