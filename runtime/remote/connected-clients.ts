@@ -55,7 +55,7 @@ export interface ConnectedClientsOptions extends CallerOptions {
   readonly maxClients?: number;
   /**
    * Links at a time on which no hello has come. When there are more, the one that has been silent
-   * longest is dropped. @default 1000
+   * longest is dropped. @default 2000
    */
   readonly maxGreeting?: number;
   /** So long a hello may take, and then `admit`, in milliseconds. @default 10,000 */
@@ -168,7 +168,7 @@ export class ConnectedClients {
   }
 
   async #hello(link: Link): Promise<Greeted<ClientHello>> {
-    const { helloMs = 10_000, maxGreeting = 1000 } = this.#options;
+    const { helloMs = 10_000, maxGreeting = 2000 } = this.#options;
     const waiting = new AbortController();
     const [oldest] = this.#greeting;
     if (oldest !== undefined && this.#greeting.size >= maxGreeting) {
@@ -204,7 +204,7 @@ export class ConnectedClients {
   }
 
   async #admit(hello: ClientHello, peer: PeerIdentity): Promise<void> {
-    const { admit, allowUnproven = true, helloMs = 10_000, maxGreeting = 1000 } = this.#options;
+    const { admit, allowUnproven = true, helloMs = 10_000, maxGreeting = 2000 } = this.#options;
     if (peer.name === null && !allowUnproven) {
       throw transportError('transport.unauthenticated', 'The link does not prove who connects.');
     }

@@ -29,6 +29,11 @@ export interface EnvelopeClientOptions extends ClientDescription {
   readonly limits?: Partial<EnvelopeLimits>;
   /** So long the coordinator may take to welcome, in milliseconds. @default 10,000 */
   readonly helloMs?: number;
+  /**
+   * The longest time that a session without a link is kept, whatever the coordinator says, in
+   * milliseconds. @default 600,000
+   */
+  readonly maxGraceMs?: number;
   readonly around?: CallServerOptions['around'];
 }
 
@@ -139,10 +144,10 @@ export class EnvelopeClient {
 
   #open({ heartbeat, maxMessageBytes, token }: CoordinatorWelcome): Session {
     const calls = this.#options.connect();
-    const { around } = this.#options;
+    const { around, maxGraceMs = 600_000 } = this.#options;
     const session = new Session({
       limits: this.#limits,
-      heartbeat,
+      heartbeat: { ...heartbeat, graceMs: Math.min(heartbeat.graceMs, maxGraceMs) },
       peerMaxMessageBytes: maxMessageBytes,
     });
     const server = new CallServer(session, { calls, ...(around && { around }) });

@@ -12,6 +12,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { TransportError } from '../../../computations/types/index.ts';
 import {
   AckSchema,
   ByeSchema,
@@ -257,7 +258,7 @@ function guarded<T>(decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    if (error instanceof Error && 'code' in error) throw error;
+    if (error instanceof TransportError) throw error;
     throw violation('a frame cannot be decoded', error);
   }
 }

@@ -5,7 +5,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { equalBytes } from '#crypto';
-import type { TransportError } from '../../../computations/types/index.ts';
+import { FedloomError, type TransportError } from '../../../computations/types/index.ts';
 import {
   type Hello,
   HelloSchema,
@@ -17,7 +17,7 @@ import { errorOf, statusOf, transportError } from '../../../executors/remote/sta
 import { SecretBytes } from '../../../protocols/crypto/secret.ts';
 import type { Link } from '../link.ts';
 import { encodeControl, type IncomingFrame, violation } from './frames.ts';
-import { ENVELOPE_VERSION, type Heartbeat, MAX_TIMER_MS } from './options.ts';
+import { ENVELOPE_VERSION, type Heartbeat, MAX_TIMER_MS, MIN_HEARTBEAT_MS } from './options.ts';
 import { Port } from './port.ts';
 
 /** What a client can do. */
@@ -139,10 +139,11 @@ export function encodeWelcome(welcome: CoordinatorWelcome): Uint8Array {
   return encodeControl({ case: 'welcome', value });
 }
 
-/** Says why a client is not welcome, and ends the link. */
+/** Says why a client is not welcome, and ends the link. Of errors that are not ours it says nothing. */
 export function refuse(port: Port, error: unknown): Promise<void> {
   const { code, message } = statusOf(error);
-  return port.leave(code, message, REFUSAL_MS);
+  const reason = error instanceof FedloomError ? message : 'The greeting failed.';
+  return port.leave(code, reason, REFUSAL_MS);
 }
 
 /** Compares tokens in a time that tells nothing of them. */
@@ -311,8 +312,8 @@ function fromWelcome(welcome: Welcome): CoordinatorWelcome {
     );
   }
   const heartbeat = {
-    heartbeatMs: within(heartbeatMs, 1, MAX_TIMER_MS, 'the heartbeat'),
-    silenceMs: within(silenceMs, 1, MAX_TIMER_MS, 'the longest silence'),
+    heartbeatMs: within(heartbeatMs, MIN_HEARTBEAT_MS, MAX_TIMER_MS, 'the heartbeat'),
+    silenceMs: within(silenceMs, 2 * MIN_HEARTBEAT_MS, MAX_TIMER_MS, 'the longest silence'),
     graceMs: within(graceMs, 0, MAX_TIMER_MS, 'the period of grace'),
   };
   return {

@@ -1,7 +1,5 @@
 /** @file What an end of the envelope allows and how long it waits. All of it has defaults. */
 
-import { MAX_FRAME_BYTES } from '../link.ts';
-
 /** The version of the envelope that is spoken here. */
 export const ENVELOPE_VERSION = 1;
 
@@ -61,6 +59,9 @@ export const MIN_CHUNK_BYTES = 4096;
 /** So many bytes, at the latest, are acknowledged without being asked. */
 export const ACKNOWLEDGED_BYTES = 128 * 1024;
 
+/** A tighter heartbeat is refused, also from a coordinator. */
+export const MIN_HEARTBEAT_MS = 10;
+
 /** The longest time that a timer counts. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -80,7 +81,7 @@ export function withDefaultLimits(given: Partial<EnvelopeLimits> = {}): Envelope
 /** @throws RangeError for times that could not work. */
 export function withDefaultHeartbeat(given: Partial<Heartbeat> = {}): Heartbeat {
   const { heartbeatMs, silenceMs, graceMs } = { ...DEFAULT_HEARTBEAT, ...given };
-  checkRange('heartbeatMs', heartbeatMs, 1, MAX_TIMER_MS);
+  checkRange('heartbeatMs', heartbeatMs, MIN_HEARTBEAT_MS, MAX_TIMER_MS);
   checkRange('silenceMs', silenceMs, 2 * heartbeatMs, MAX_TIMER_MS);
   checkRange('graceMs', graceMs, 0, MAX_TIMER_MS);
   return { heartbeatMs, silenceMs, graceMs };
@@ -90,9 +91,4 @@ export function withDefaultHeartbeat(given: Partial<Heartbeat> = {}): Heartbeat 
 export function checkRange(name: string, value: number, from: number, to: number): void {
   if (Number.isInteger(value) && value >= from && value <= to) return;
   throw new RangeError(`${name} is ${value}; expected an integer from ${from} to ${to}.`);
-}
-
-/** Whether a frame of this many bytes may be sent over a link at all. */
-export function fitsLink(bytes: number): boolean {
-  return bytes <= MAX_FRAME_BYTES;
 }

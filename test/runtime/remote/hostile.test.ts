@@ -1,0 +1,491 @@
+/**
+ * @file Peers that do not keep to the envelope: frames that are none, numbers that cannot be, floods.
+ * They may lose their session, but nothing is thrown that nobody catches, nothing hangs, and memory
+ * is taken only for what has arrived.
+ */
+
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { TransportError } from '../../../computations/types/index.ts';
+import {
+  CancelSchema,
+  ErrorDataSchema,
+  FrameSchema,
+  type Part,
+  PartSchema,
+  RequestSchema,
+} from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
+import { ComputeRequestSchema, ExecutorGroup } from '../../../computations/wire/index.ts';
+import type { ConnectedClient } from '../../../runtime/remote/connected-client.ts';
+import { ConnectedClients } from '../../../runtime/remote/connected-clients.ts';
+import {
+  decodeFrame,
+  encodeControl,
+  encodeData,
+  encodeHead,
+  type IncomingFrame,
+  MAX_PARTS,
+  type OutgoingPart,
+} from '../../../runtime/remote/envelope/frames.ts';
+import type { EnvelopeLimits } from '../../../runtime/remote/envelope/options.ts';
+import { type Link, type LinkListener, MAX_FRAME_BYTES } from '../../../runtime/remote/link.ts';
+import { memoryLinks } from '../../../runtime/remote/memory-link.ts';
+import { bytesOf, type Echo, echoClient, select } from './envelope.helpers.ts';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('the decoder of frames', () => {
+  it('reads what the generated code writes, and the other way round', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1 }),
+        fc.integer({ min: 0 }),
+        fc.array(
+          fc.record({
+            call: fc.integer({ min: 1 }),
+            offset: fc.integer({ min: 0 }),
+            pieces: fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 3 }),
+          }),
+          { maxLength: 5 },
+        ),
+        (number, acknowledged, parts) => {
+          const written = encodeData(
+            number,
+            acknowledged,
+            parts.map(({ call, offset, pieces }) => ({
+              head: encodeHead(call, { case: undefined }),
+              offset,
+              pieces,
+              length: pieces.reduce((sum, { length }) => sum + length, 0),
+            })),
+          );
+          const value = {
+            number: BigInt(number),
+            acknowledged: BigInt(acknowledged),
+            parts: parts.map(({ call, offset, pieces }) => ({
+              call: BigInt(call),
+              offset: BigInt(offset),
+              chunk: Uint8Array.from(pieces.flatMap((piece) => [...piece])),
+            })),
+          };
+          const generated = frame({ kind: { case: 'data', value } });
+          expect(written).toEqual(generated);
+          expect(decodeFrame(written)).toMatchObject({ kind: 'data', number, acknowledged });
+        },
+      ),
+    );
+  });
+
+  it('refuses what is no frame, with an error of its own', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(decodedOrRefused(bytes)).toBe(true);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('refuses what was a frame until some of its bytes changed', () => {
+    const valid = encodeData(3, 1, [
+      { head: requestHead(1, 'compute', 10), offset: 0, pieces: [bytesOf(10)], length: 10 },
+    ]);
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.nat(valid.length),
+        (changes, length) => {
+          const bytes = valid.slice(0, length);
+          for (const [at, value] of changes) bytes[at] = value;
+          expect(decodedOrRefused(bytes)).toBe(true);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  it.each([
+    ['nothing', new Uint8Array(0)],
+    ['a chunk of which 1 GiB was announced', Uint8Array.of(26, 0x80, 0x80, 0x80, 0x80, 4, 1, 2)],
+    ['two kinds', new Uint8Array([...control('ping'), ...control('pong')])],
+    ['a kind that is a number', Uint8Array.of(8, 1)],
+    ['a number beyond 2^53', frame({ kind: { case: 'ack', value: { acknowledged: 2n ** 63n } } })],
+    ['too many parts', encodeData(1, 0, Array.from({ length: MAX_PARTS + 1 }, nothing))],
+    ['causes without end', nestedCauses(1000)],
+    ['a long greeting', frame({ kind: { case: 'hello', value: { name: 'x'.repeat(70_000) } } })],
+  ])('refuses %s', (_, bytes) => {
+    expect(() => decodeFrame(bytes)).toThrow(
+      expect.objectContaining({ code: 'transport.invalid_argument' }),
+    );
+  });
+
+  it('refuses a frame that is longer than a link takes', () => {
+    expect(() => decodeFrame(new Uint8Array(MAX_FRAME_BYTES + 1))).toThrow(
+      expect.objectContaining({ code: 'transport.resource_exhausted' }),
+    );
+  });
+});
+
+describe('a hostile coordinator', () => {
+  it('has 1 GiB announced refused, without memory for it, and the session lives', async () => {
+    const peer = await hostileCoordinator({ maxMessageBytes: 2 ** 26 });
+    await peer.send(data(1, [request(1, 'compute', 2 ** 30, bytesOf(100_000))]));
+    await peer.send(data(2, [request(2, 'createSelection', 0, new Uint8Array(0))]));
+    const failures = await peer.responses(2);
+    expect(failures[0]).toMatchObject({ failure: { code: 8 } });
+    expect(failures[1]?.failure).toBeUndefined();
+    expect(peer.client.serving).toBe(0);
+    await peer.client.close();
+  });
+
+  it('does not have a request served twice that it sends twice', async () => {
+    const peer = await hostileCoordinator();
+    const twice = data(1, [request(1, 'createSelection', 0, new Uint8Array(0))]);
+    await peer.send(twice);
+    await peer.send(twice);
+    await peer.send(twice);
+    await peer.send(data(2, [request(2, 'createSelection', 0, new Uint8Array(0))]));
+    await peer.responses(2);
+    expect(peer.echo.selected).toEqual([0, 0]);
+    await peer.client.close();
+  });
+
+  it.each<[string, Uint8Array]>([
+    ['leaves out a frame', data(2, [])],
+    ['sends frame 0', data(0, [])],
+    ['acknowledges what was not sent', control('ack', 5)],
+    ['says hello', frame({ kind: { case: 'hello', value: {} } })],
+    ['welcomes twice', frame({ kind: { case: 'welcome', value: {} } })],
+    ['answers', data(1, [{ call: 1n, head: { case: 'response', value: {} } }])],
+    ['goes on with a call that never began', data(1, [{ call: 1n, chunk: bytesOf(9) }])],
+    ['begins call 0', data(1, [request(0, 'compute', 0, new Uint8Array(0))])],
+    [
+      'begins a call twice',
+      data(1, [request(1, 'compute', 5000, bytesOf(4999)), request(1, 'compute', 0, bytesOf(0))]),
+    ],
+    ['sends more bytes than announced', data(1, [request(1, 'compute', 10, bytesOf(11))])],
+    ['sends tiny chunks', data(1, [request(1, 'compute', 5000, bytesOf(1))])],
+    ['sends rubbish', Uint8Array.of(255, 255, 255)],
+  ])('loses its session when it %s', async (_, bytes) => {
+    const peer = await hostileCoordinator();
+    await peer.send(bytes);
+    const { end } = await peer.lost;
+    expect(end?.reason).toMatchObject({ code: 'transport.unavailable' });
+    expect(peer.frames.at(-1)).toMatchObject({ kind: 'bye', code: 3 });
+    expect(peer.echo.closed).toBe(1);
+    await peer.client.close();
+  });
+
+  it.each<[string, number, Parameters<typeof data>[1]]>([
+    ['names a method that does not exist', 12, [request(1, '__proto__', 0, new Uint8Array(0))]],
+    ['sends a request that cannot be decoded', 3, [request(1, 'compute', 3, bytesOf(3))]],
+    ['calls what fails', 12, [request(1, 'dispose', 0, new Uint8Array(0))]],
+  ])('is told when it %s', async (_, code, parts) => {
+    const peer = await hostileCoordinator();
+    await peer.send(data(1, parts));
+    expect((await peer.responses(1))[0]).toMatchObject({ failure: { code } });
+    await peer.client.close();
+  });
+
+  it('gets one pong for a flood of pings that it does not read', async () => {
+    const peer = await hostileCoordinator();
+    let pongs = 0;
+    peer.onFrame = ({ kind }) => {
+      if (kind === 'pong') pongs += 1;
+    };
+    // All in one moment, as they lie in the buffer of a network.
+    for (let i = 0; i < 5000; i += 1) peer.inject(control('ping'));
+    await peer.send(data(1, [request(1, 'createSelection', 0, new Uint8Array(0))]));
+    await peer.responses(1);
+    expect(pongs).toBe(1);
+    await peer.client.close();
+  });
+
+  it('does not fill the memory with responses that it does not read', async () => {
+    const peer = await hostileCoordinator({ maxBufferedBytes: 3_000_000 });
+    const content = bytesOf(1_000_000);
+    const stored = toBinary(
+      ExecutorGroup.method.createValue.input,
+      create(ExecutorGroup.method.createValue.input, {
+        value: { value: { case: 'array', value: { content } } },
+      }),
+    );
+    await peer.send(
+      data(1, [request(1, 'createValue', stored.length, stored.subarray(0, 900_000))]),
+    );
+    await peer.send(data(2, [{ call: 1n, offset: 900_000n, chunk: stored.subarray(900_000) }]));
+    await peer.responses(1);
+    const empty = toBinary(ComputeRequestSchema, create(ComputeRequestSchema));
+    await peer.send(
+      data(
+        3,
+        Array.from({ length: 30 }, (_, i) => request(i + 2, 'compute', empty.length, empty)),
+      ),
+    );
+    // It acknowledges nothing, so that the window closes. What does not fit fails, in small answers.
+    await vi.waitFor(() => expect(peer.client.serving).toBe(0));
+    await peer.send(control('ack', peer.lastNumber()));
+    await vi.waitFor(async () => {
+      await peer.send(control('ack', peer.lastNumber()));
+      expect(peer.answered().size).toBe(31);
+    });
+    expect([...peer.answered().values()].filter((code) => code === 8).length).toBeGreaterThan(20);
+    await peer.client.close();
+  });
+
+  it('cannot make anything throw, hang or leak by a sequence of frames', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(hostileFrame(), { maxLength: 30 }), async (frames) => {
+        const peer = await hostileCoordinator({ maxBufferedBytes: 100_000, maxCalls: 10 });
+        let number = 0;
+        for (const make of frames) {
+          if (!peer.isOpen()) break;
+          const bytes = make(number + 1);
+          const decoded = decodedOrNull(bytes);
+          if (decoded?.kind === 'data' && decoded.number === number + 1) number += 1;
+          await peer.send(bytes);
+          expect(peer.client.serving).toBeLessThanOrEqual(10);
+        }
+        await peer.client.close();
+        expect(peer.client.serving).toBe(0);
+        expect(peer.echo.closed).toBe(1);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('a hostile client', () => {
+  it.each<[string, Parameters<typeof data>[1]]>([
+    ['calls', [request(1, 'compute', 0, new Uint8Array(0))]],
+    ['cancels', [{ call: 1n, head: { case: 'cancel', value: {} } }]],
+    ['answers what nobody asked', [response(7, 0, new Uint8Array(0))]],
+    ['answers twice', [response(1, 9000, bytesOf(5000)), response(1, 9000, bytesOf(5000))]],
+    ['goes on before it begins', [{ call: 1n, offset: 0n, chunk: bytesOf(5000) }]],
+  ])('loses its session when it %s; calls reject', async (_, parts) => {
+    const { clients, remote, send } = await hostileClient();
+    const call = expect(select(remote, 1)).rejects.toMatchObject({ code: 'transport.unavailable' });
+    await send(data(1, parts));
+    await call;
+    expect(clients.clients).toEqual([]);
+    await clients.close();
+  });
+
+  it('that announces 1 GiB fails one call, and no other', async () => {
+    const { clients, remote, send } = await hostileClient();
+    const first = expect(select(remote, 1)).rejects.toMatchObject({
+      code: 'transport.resource_exhausted',
+    });
+    const second = expect(select(remote, 2)).rejects.toMatchObject({ code: 'transport.internal' });
+    await send(data(1, [response(1, 2 ** 30, bytesOf(9000))]));
+    await send(data(2, [{ call: 1n, offset: 9000n, chunk: bytesOf(9000) }]));
+    await first;
+    await send(data(3, [response(2, 3, Uint8Array.of(255, 255, 255))]));
+    await second;
+    expect(remote.isConnected).toBe(true);
+    await clients.close();
+  });
+
+  it('cannot make errors of ours that were never ours', async () => {
+    const { clients, remote, send } = await hostileClient();
+    const call = select(remote, 1);
+    const error = {
+      name: '__proto__',
+      message: 'x',
+      code: 'a.b',
+      details: { __proto__: 'x', constructor: 'y' },
+    };
+    const value = { failure: { code: 99, message: 'boo', error } };
+    await send(data(1, [{ call: 1n, head: { case: 'response', value } }]));
+    await expect(call).rejects.toBeInstanceOf(Error);
+    await clients.close();
+  });
+});
+
+function frame(init: MessageInitShape<typeof FrameSchema>): Uint8Array {
+  return toBinary(FrameSchema, create(FrameSchema, init));
+}
+
+function control(kind: 'ack' | 'ping' | 'pong', acknowledged = 0): Uint8Array {
+  return encodeControl({ case: kind, acknowledged });
+}
+
+type PartInit = MessageInitShape<typeof PartSchema>;
+
+function data(number: number, parts: readonly PartInit[]): Uint8Array {
+  const value = { number: BigInt(number), parts: [...parts] };
+  return frame({ kind: { case: 'data', value } });
+}
+
+function request(call: number, method: string, length: number, chunk: Uint8Array): PartInit {
+  const value = { method, length: BigInt(length), timeoutMs: 1000 };
+  return { call: BigInt(call), head: { case: 'request', value }, chunk };
+}
+
+function response(call: number, length: number, chunk: Uint8Array): PartInit {
+  const value = { length: BigInt(length) };
+  return { call: BigInt(call), head: { case: 'response', value }, chunk };
+}
+
+function requestHead(call: number, method: string, length: number): Uint8Array {
+  return toBinary(PartSchema, create(PartSchema, request(call, method, length, new Uint8Array(0))));
+}
+
+function nothing(): OutgoingPart {
+  return { head: new Uint8Array(0), offset: 0, pieces: [], length: 0 };
+}
+
+function nestedCauses(depth: number): Uint8Array {
+  let error = create(ErrorDataSchema);
+  for (let i = 0; i < depth; i += 1) error = create(ErrorDataSchema, { cause: error });
+  const value = { failure: { code: 1, error } };
+  return data(1, [{ call: 1n, head: { case: 'response', value } }]);
+}
+
+function decodedOrNull(bytes: Uint8Array): IncomingFrame | null {
+  try {
+    return decodeFrame(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function decodedOrRefused(bytes: Uint8Array): boolean {
+  try {
+    decodeFrame(bytes);
+    return true;
+  } catch (error) {
+    return error instanceof TransportError && error.code === 'transport.invalid_argument';
+  }
+}
+
+/** Makes a frame that may be the next one, or nearly, from its number. */
+function hostileFrame(): fc.Arbitrary<(number: number) => Uint8Array> {
+  const part: fc.Arbitrary<PartInit> = fc.record({
+    call: fc.bigInt(0n, 4n),
+    offset: fc.constantFrom(0n, 0n, 5000n, 2n ** 60n),
+    chunk: fc.constantFrom(0, 0, 5, 5000, 60_000).map((length) => bytesOf(length)),
+    head: fc.oneof(
+      fc.constant<NonNullable<Part['head']>>({ case: undefined }),
+      fc
+        .record({
+          method: fc.constantFrom('createSelection', 'compute', 'toString', ''),
+          length: fc.constantFrom(0n, 5n, 5000n, 65_000n, 2n ** 40n),
+          timeoutMs: fc.constantFrom(0, 1, 2 ** 32 - 1),
+        })
+        .map((value) => ({ case: 'request', value: create(RequestSchema, value) }) as const),
+      fc.constant({ case: 'cancel', value: create(CancelSchema) } as const),
+    ),
+  });
+  return fc.oneof(
+    {
+      weight: 8,
+      arbitrary: fc
+        .array(part, { maxLength: 4 })
+        .map((parts) => (number: number) => data(number, parts)),
+    },
+    {
+      weight: 1,
+      arbitrary: fc
+        .integer({ min: 0, max: 3 })
+        .map((more) => (number: number) => data(number + more, [])),
+    },
+    {
+      weight: 2,
+      arbitrary: fc
+        .constantFrom('ack' as const, 'ping' as const, 'pong' as const)
+        .map((kind) => () => control(kind)),
+    },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 50 }).map((bytes) => () => bytes) },
+  );
+}
+
+/** A client of ours, and a coordinator of which every frame is written by hand. */
+async function hostileCoordinator(limits: Partial<EnvelopeLimits> = {}) {
+  const echoes: Echo[] = [];
+  const client = echoClient(echoes, { limits });
+  let listener: LinkListener | null = null;
+  const frames: IncomingFrame[] = [];
+  let isOpen = true;
+  const peer = {
+    client,
+    frames,
+    isOpen: () => isOpen,
+    onFrame: (_: IncomingFrame): void => {},
+    /** Hands over a frame without waiting. */
+    inject: (bytes: Uint8Array) => void listener?.frame(bytes),
+    async send(bytes: Uint8Array): Promise<void> {
+      await listener?.frame(bytes);
+      for (let turn = 0; turn < 20; turn += 1) await null;
+    },
+    lastNumber: () =>
+      frames.reduce((last, each) => (each.kind === 'data' ? Math.max(last, each.number) : last), 0),
+    /** The code of the answer to each call that has one. */
+    answered: () => {
+      const codes = new Map<number, number>();
+      for (const each of frames) {
+        for (const { call, head } of each.kind === 'data' ? each.parts : []) {
+          if (head.case === 'response') codes.set(call, head.value.failure?.code ?? 0);
+        }
+      }
+      return codes;
+    },
+    async responses(count: number) {
+      await vi.waitFor(() => expect(peer.answered().size).toBeGreaterThanOrEqual(count));
+      return frames
+        .flatMap((each) => (each.kind === 'data' ? each.parts : []))
+        .flatMap(({ head }) => (head.case === 'response' ? [head.value] : []));
+    },
+  };
+  const link: Link = {
+    peer: { name: null, address: 'hostile' },
+    listen(given) {
+      listener = given;
+    },
+    async send(bytes) {
+      const decoded = decodeFrame(bytes);
+      frames.push(decoded);
+      peer.onFrame(decoded);
+    },
+    close() {
+      isOpen = false;
+    },
+  };
+  const served = client.serve(link);
+  await null;
+  peer.inject(
+    frame({
+      kind: {
+        case: 'welcome',
+        value: {
+          version: 1,
+          session: 's',
+          token: new Uint8Array(32),
+          maxMessageBytes: 10n ** 9n,
+          heartbeatMs: 10_000,
+          silenceMs: 30_000,
+          graceMs: 1000,
+        },
+      },
+    }),
+  );
+  const { lost } = await served;
+  return Object.assign(peer, { lost, echo: echoes[0] as Echo });
+}
+
+/** A coordinator of ours, and a client of which every frame is written by hand. */
+async function hostileClient() {
+  const clients = new ConnectedClients();
+  const { left, right } = memoryLinks();
+  const accepted = clients.accept(left);
+  right.listen({ frame() {}, closed() {} });
+  await right.send(
+    frame({
+      kind: { case: 'hello', value: { versions: [1], name: 'eve', maxMessageBytes: 1000n } },
+    }),
+  );
+  const remote = (await accepted) as ConnectedClient;
+  return { clients, remote, send: (bytes: Uint8Array) => right.send(bytes) };
+}
