@@ -145,10 +145,9 @@ export class PeerExecutors {
     this.#byId.set(id, hosted);
     this.#byCardinalities.set(key, hosted);
     hosted.ready.catch(() => {
-      // The next who asks has it made anew. Where those who asked were answered already, they are
-      // told at the first use.
+      // The next who asks has it made anew. Those who asked before let go of it as they are told: now,
+      // or, where they were answered already, at the first use.
       if (this.#byCardinalities.get(key) === hosted) this.#byCardinalities.delete(key);
-      if (waits) this.#byId.delete(id);
     });
     return hosted;
   }

@@ -23,7 +23,7 @@ import { forMany } from '../../../executors/leaf/shared-tensor.ts';
 import type { ExecutorCalls, ExecutorMethod } from '../../../executors/remote/calls.ts';
 import { ExecutorHost, type ExecutorHostOptions } from '../../../executors/remote/host.ts';
 import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
-import { encodeRequest } from '../../../executors/remote/message-codec.ts';
+import { encodeRequest, requestPieces } from '../../../executors/remote/message-codec.ts';
 import {
   RemoteExecutor,
   type RemoteExecutorOptions,
@@ -146,6 +146,32 @@ describe('an executor in another process', () => {
     await executor.createValue(int(2), INT);
     await executor.close();
     expect(host.usage.executors).toBe(0);
+  });
+
+  it('is asked for anew at whatever moment the one who waited gives up', async () => {
+    for (let turns = 0; turns < 15; turns++) {
+      let attempts = 0;
+      const making = deferred<Executor>();
+      const { executor, host } = remote(async () => {
+        attempts += 1;
+        return attempts === 1 ? making.promise : leafExecutor(backend);
+      });
+      const controller = new AbortController();
+      const first = executor.createValue(int(1), INT, { signal: controller.signal });
+      const gaveUp = expect(first).rejects.toThrow('enough');
+      await settled();
+      controller.abort(new Error('enough'));
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      const creating = executor.createValue(int(2), INT);
+      await settled();
+      // In time it still joins the first one's request.
+      making.resolve(leafExecutor(backend));
+      using second = await creating;
+      expect(await plain(await second.compute())).toBe(2);
+      await gaveUp;
+      await executor.close();
+      expect(host.usage.executors).toBe(0);
+    }
   });
 });
 
@@ -275,7 +301,16 @@ describe('requests to another process', () => {
       return request.value;
     };
     const shared = forMany(value);
-    expect(await sentFor(shared)).toBe(await sentFor(shared));
+    const message = await sentFor(shared);
+    expect(await sentFor(shared)).toBe(message);
+    const piecesFor = (id: string) =>
+      requestPieces('createValue', {
+        $typeName: 'tensorflow_federated.v0.CreateValueRequest',
+        value: message as never,
+        executor: { $typeName: 'tensorflow_federated.v0.ExecutorId', id },
+      }).pieces;
+    // All but the header before them and the executor after them are the same memory.
+    expect(piecesFor('b').slice(1, -1)[0]).toBe(piecesFor('a').slice(1, -1)[0]);
     expect(await sentFor(value)).not.toBe(await sentFor(value));
   });
 

@@ -128,6 +128,13 @@ describe('the bytes of a status', () => {
     expect(decodeStatus(encoded)).toMatchObject({ code: 2 });
   });
 
+  it('cut what is too long for a header, and say so', () => {
+    const error = new ExecutionError('execution.sum_overflow', 'x'.repeat(10_000));
+    const status = decodeStatus(encodeStatus(statusOf(error)));
+    expect(status.message).toMatch(/^\[execution.sum_overflow\] x{3900,4000} \[cut\]$/);
+    expect(errorOf(status)).toMatchObject({ code: 'execution.sum_overflow' });
+  });
+
   it('drop what has no place in an error, however deep', () => {
     let cause: object = { name: 'Error', message: 'deepest' };
     for (let i = 0; i < 50; i++) cause = { name: 'Error', message: `${i}`, cause };
