@@ -14,8 +14,17 @@ export {
 export type { ProgressEvent } from './invocation.ts';
 export { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
 export { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
+export * from './logging/index.ts';
 export { type ManagedFactoryOptions, managedExecutorFactory } from './managed-factory.ts';
 export * from './program-state/index.ts';
+export type { Selection } from './remote/cohort.ts';
+export { ConnectedClients, type ConnectedClientsOptions } from './remote/connected-clients.ts';
+export type { Link, LinkListener, PeerIdentity } from './remote/link.ts';
+export {
+  type RemoteExecutorFactoryOptions,
+  remoteExecutorFactory,
+} from './remote/remote-factory.ts';
+export type { RemoteWorker } from './remote/workers.ts';
 export {
   type SizeReport,
   type SizingExecutorFactory,
@@ -34,3 +43,4 @@ export {
   type UnmaskingThreadsOptions,
   unmaskingThreads,
 } from './threads/unmasking-threads.ts';
+export * from './worker/data/index.ts';

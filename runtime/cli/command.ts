@@ -8,6 +8,12 @@
  */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 130;
 
+/** What a process of this program ended with; one that was killed did not finish. */
+export function exitCodeFrom(code: number | null, killedBy: string | null): ExitCode {
+  if (killedBy !== null || code === null) return 130;
+  return code === 0 || code === 2 || code === 3 || code === 4 || code === 130 ? code : 1;
+}
+
 /** Where a command prints to, and what it is told by its surroundings. */
 export interface Surroundings {
   readonly out: (text: string) => void;

@@ -1,10 +1,20 @@
 /** @file The command line as a function: finds the command, and says what went wrong. */
 
 import { TransportError } from '../../computations/types/index.ts';
+import { clientCommand } from './client-command.node.ts';
 import { type Command, type ExitCode, type Surroundings, UsageError } from './command.ts';
+import { coordinatorCommand } from './coordinator-command.node.ts';
 import { inspectCommand } from './inspect-command.node.ts';
+import { keysCommand } from './keys-command.node.ts';
+import { upCommand } from './up-command.node.ts';
 
-const COMMANDS: readonly Command[] = [inspectCommand];
+const COMMANDS: readonly Command[] = [
+  inspectCommand,
+  upCommand,
+  coordinatorCommand,
+  clientCommand,
+  keysCommand,
+];
 
 /**
  * Runs a command.

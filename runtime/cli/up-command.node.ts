@@ -1,0 +1,129 @@
+/**
+ * @file The command `fedloom up`: a coordinator and clients, each in a process of its own, with keys and
+ * data of their own, on this machine. It shows that all works, and is where an example can be run.
+ */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { makeDevelopmentKeys } from '../identities/development-ca.node.ts';
+import type { Command, ExitCode, Surroundings } from './command.ts';
+import { LocalProcesses } from './local-processes.node.ts';
+import { wholeNumber } from './options.ts';
+import { paintFor } from './paint.ts';
+
+export const upCommand: Command = {
+  name: 'up',
+  summary: 'Starts a coordinator and clients on this machine, and runs a program on them',
+  usage: `Usage: fedloom up [program] [--clients <n>] [options] [-- args]
+
+Makes keys, starts a coordinator and n clients, each a process of its own with data of its own, and runs
+the program of the coordinator; without one, the secure mean of their readings. All ends with the program.
+
+  program                a module, as for 'fedloom coordinator'
+  --clients <n>          3 to 100 (default: 5)
+  --data <name=file>     data of the clients; {i} in it stands for the number of the client, from 1.
+                         (default: readings={folder}/client-{i}.csv, made for the occasion)
+  --policy <file>        what every client allows
+  --clipping-range <c>   of every client (default: 100)
+  --folder <folder>      where keys and data are kept (default: a temporary folder, removed at the end)
+
+Examples:
+  npx fedloom up
+  npx fedloom up --clients 10
+  npx fedloom up ./rounds.ts --clients 3 --data readings=./data/site-{i}.csv`,
+
+  async run(args, surroundings) {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        clients: { type: 'string' },
+        data: { type: 'string', multiple: true, default: [] },
+        policy: { type: 'string' },
+        'clipping-range': { type: 'string', default: '100' },
+        folder: { type: 'string' },
+      },
+    });
+    const [program = builtIn(), ...programArgs] = positionals;
+    const clients = wholeNumber('--clients', values.clients, 3, 100) ?? 5;
+    const { folder: kept, 'clipping-range': clippingRange } = values;
+    const folder = kept === undefined ? mkdtempSync(join(tmpdir(), 'fedloom-up-')) : resolve(kept);
+    try {
+      return await runCluster(
+        { ...values, program, programArgs, clients, folder, clippingRange },
+        surroundings,
+      );
+    } finally {
+      if (kept === undefined) rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+interface Cluster {
+  readonly program: string;
+  readonly programArgs: readonly string[];
+  readonly clients: number;
+  readonly folder: string;
+  readonly data: readonly string[];
+  readonly policy?: string | undefined;
+  readonly clippingRange: string;
+}
+
+async function runCluster(cluster: Cluster, surroundings: Surroundings): Promise<ExitCode> {
+  const { clients, folder, program, programArgs } = cluster;
+  const paint = paintFor(surroundings);
+  const say = (text: string): void => surroundings.out(paint('dim', text));
+  const names = Array.from({ length: clients }, (_, i) => `client-${i + 1}`);
+  const keys = join(folder, 'keys');
+  await makeDevelopmentKeys(keys, { clients: names });
+  const data = cluster.data.length > 0 ? cluster.data : [makeReadings(folder, names)];
+
+  await using processes = new LocalProcesses(surroundings);
+  const announced = join(folder, 'coordinator-address');
+  rmSync(announced, { force: true });
+  const coordinator = processes.start('coordinator', [
+    ...['coordinator', program, '--listen', '127.0.0.1:0', '--keys', join(keys, 'server')],
+    ...['--announce', announced, '--', '--clients', String(clients), ...programArgs],
+  ]);
+  const address = await processes.fileOf(coordinator, announced);
+  say(`A coordinator listens on ${address}; ${clients} clients dial in.`);
+  for (const [i, name] of names.entries()) {
+    const own = data.flatMap((each) => ['--data', each.replaceAll('{i}', String(i + 1))]);
+    const policy = cluster.policy === undefined ? [] : ['--policy', cluster.policy];
+    processes.start(name, [
+      ...['client', '--connect', address, '--keys', join(keys, name), ...own, ...policy],
+      ...[
+        '--state',
+        join(folder, 'state', name),
+        '--audit',
+        join(folder, 'audit', `${name}.jsonl`),
+      ],
+      ...['--max-failures', '20', '--clipping-range', cluster.clippingRange],
+    ]);
+  }
+  const { code, failed } = await processes.ended(coordinator);
+  if (failed !== null) {
+    surroundings.error(`${failed.name} ended with ${failed.code}:\n${failed.said}`);
+    return 1;
+  }
+  return code;
+}
+
+/** A file of readings for each client. @returns the option that names them. */
+function makeReadings(folder: string, names: readonly string[]): string {
+  for (const [i, name] of names.entries()) {
+    const rows = Array.from({ length: 20 }, (_, row) =>
+      (20 + 2 * i + 3 * Math.sin(row + i)).toFixed(2),
+    );
+    writeFileSync(join(folder, `${name}.csv`), `celsius\n${rows.join('\n')}\n`);
+  }
+  return `readings=csv:${join(folder, 'client-{i}.csv')}`;
+}
+
+/** The program that runs without another one, beside this file. */
+function builtIn(): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return join(import.meta.dirname, `mean-program.node.${extension}`);
+}
