@@ -37,7 +37,7 @@ export interface GrpcChannelOptions {
   readonly serverName?: string;
   /** Goes along with each call. */
   readonly metadata?: { readonly [name: string]: string };
-  /** The longest message either way, in bytes. @default 64 MiB */
+  /** The longest message either way, in bytes. @default 256 MiB */
   readonly maxMessageBytes?: number;
   /**
    * How often a silent connection with calls is asked whether it lives, in milliseconds; servers that
@@ -48,7 +48,7 @@ export interface GrpcChannelOptions {
   readonly keepaliveTimeoutMs?: number;
   /** The longest pause between two attempts to connect, in milliseconds. @default 5000 */
   readonly maxReconnectMs?: number;
-  /** What the server may send before it hears from us, in bytes. @default 4 MiB */
+  /** What the server may send before it hears from us, in bytes. @default 1 MiB */
   readonly receiveWindowBytes?: number;
 }
 
@@ -249,5 +249,5 @@ const STATES: { readonly [state in connectivityState]: ChannelState } = {
 const LINK_OPTIONS: ChannelOptions = { 'grpc.enable_retries': 0 };
 
 const DEFAULT_WAIT_MS = 10_000;
-const DEFAULT_MESSAGE_BYTES = 64 * 2 ** 20;
-const DEFAULT_WINDOW_BYTES = 4 * 2 ** 20;
+const DEFAULT_MESSAGE_BYTES = 256 * 2 ** 20;
+const DEFAULT_WINDOW_BYTES = 2 ** 20;

@@ -47,11 +47,11 @@ export interface ServeGrpcOptions {
 }
 
 export interface GrpcServerLimits {
-  /** The longest message either way, in bytes: RESOURCE_EXHAUSTED beyond. @default 64 MiB */
+  /** The longest message either way, in bytes: RESOURCE_EXHAUSTED beyond. @default 256 MiB */
   readonly maxMessageBytes: number;
   /** Calls at a time on one connection; more wait at the caller. @default 1,000 */
   readonly maxConcurrentStreams: number;
-  /** What Node may hold for one connection, in MB: it refuses new calls beyond. @default 256 */
+  /** What Node may hold for one connection, in MB: it refuses new calls beyond. @default 512 */
   readonly maxSessionMemoryMb: number;
   /** Links at a time: RESOURCE_EXHAUSTED beyond. @default 10,000 */
   readonly maxLinks: number;
@@ -69,7 +69,7 @@ export interface GrpcServerLimits {
   readonly maxConnectionAgeGraceMs: number;
   /** How long a connection without calls is kept. @default for ever */
   readonly maxConnectionIdleMs: number;
-  /** What a peer may send on a connection before it hears from us, in bytes. @default 4 MiB */
+  /** What a peer may send on a connection before it hears from us, in bytes. @default 1 MiB */
   readonly receiveWindowBytes: number;
 }
 
@@ -242,9 +242,9 @@ function serverOptions(limits: GrpcServerLimits): ServerOptions {
 }
 
 const DEFAULT_LIMITS: GrpcServerLimits = {
-  maxMessageBytes: 64 * 2 ** 20,
+  maxMessageBytes: 256 * 2 ** 20,
   maxConcurrentStreams: 1_000,
-  maxSessionMemoryMb: 256,
+  maxSessionMemoryMb: 512,
   maxLinks: 10_000,
   defaultCallMs: 600_000,
   maxCallMs: 3_600_000,
@@ -253,7 +253,7 @@ const DEFAULT_LIMITS: GrpcServerLimits = {
   maxConnectionAgeMs: Number.POSITIVE_INFINITY,
   maxConnectionAgeGraceMs: 30_000,
   maxConnectionIdleMs: Number.POSITIVE_INFINITY,
-  receiveWindowBytes: 4 * 2 ** 20,
+  receiveWindowBytes: 2 ** 20,
 };
 
 const DEFAULT_GRACE_MS = 5_000;

@@ -1,6 +1,6 @@
 /** @file Authorities and certificates for tests, made anew. */
 
-import './reflect-metadata.ts';
+import '../../../runtime/identities/reflect-metadata.node.ts';
 import {
   BasicConstraintsExtension,
   type Extension,
