@@ -91,7 +91,7 @@ export class RemoteExecutor extends TreeExecutor {
       disposeDelayMs,
     });
     this.#functions = new SentFunctions(
-      (block, signal) => this.#send(blockToValueMessage(block), block.type, signal),
+      (block, signal) => this.#send(messageOfBlock(block), block.type, signal),
       options.maxFunctions ?? 64,
     );
   }
@@ -172,7 +172,7 @@ export class RemoteExecutor extends TreeExecutor {
   }
 
   async #embedBlock(block: BuildingBlock, { signal }: RequestOptions): Promise<ValueNode> {
-    return this.#send(blockToValueMessage(block), block.type, signal);
+    return this.#send(messageOfBlock(block), block.type, signal);
   }
 
   #send(value: ValueMessage, type: Type, signal: AbortSignal | undefined): Promise<RemoteNode> {
@@ -242,17 +242,31 @@ function refTo({ id }: RemoteNode): {
   return { $typeName: 'tensorflow_federated.v0.ValueRef', id };
 }
 
+/** What goes to many executors is made a message once, and encoded once. */
+function messageOfBlock(block: BuildingBlock): ValueMessage {
+  let message = blockMessages.get(block);
+  if (message === undefined) {
+    message = blockToValueMessage(block);
+    shareEncoding(message);
+    blockMessages.set(block, message);
+  }
+  return message;
+}
+
+// Building blocks are immutable.
+const blockMessages = new WeakMap<BuildingBlock, ValueMessage>();
+
 /**
- * What goes to many executors is made a message once, and encoded once. Only values of shared tensors
- * are known to stay what they are as long as somebody holds them.
+ * The same for data, of which only values of shared tensors are known to stay what they are as long as
+ * somebody holds them.
  */
 function messageOf(value: MaterializedValue, type: Type): ValueMessage {
   if (!isShared(value)) return toValueMessage(value, type);
-  let known = messages.get(value);
+  let known = dataMessages.get(value);
   if (known === undefined || known.type !== type) {
     known = { type, message: toValueMessage(value, type) };
     shareEncoding(known.message);
-    messages.set(value, known);
+    dataMessages.set(value, known);
   }
   return known.message;
 }
@@ -270,7 +284,7 @@ function isShared(value: MaterializedValue): boolean {
   }
 }
 
-const messages = new WeakMap<
+const dataMessages = new WeakMap<
   MaterializedValue,
   { readonly type: Type; readonly message: ValueMessage }
 >();

@@ -314,6 +314,20 @@ describe('requests to another process', () => {
     expect(await sentFor(value)).not.toBe(await sentFor(value));
   });
 
+  it('make one message of a function for many executors', async () => {
+    const fn = lambda('x', INT, reference('x', INT));
+    const sent = await Promise.all(
+      [1, 2].map(async () => {
+        const { executor, recorder } = remote();
+        await executor.createValue(fn, fn.type);
+        const request = recorder.requests[1] as { value: unknown };
+        await executor.close();
+        return request.value;
+      }),
+    );
+    expect(sent[0]).toBe(sent[1]);
+  });
+
   it('send sequences as a whole, and stop reading them when they are cancelled', async () => {
     const { executor, recorder } = remote();
     let read = 0;
