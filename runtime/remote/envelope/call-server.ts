@@ -1,24 +1,29 @@
 /** @file The end of a session that serves calls: a client of the federation. */
 
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import {
   type Part,
   type Request,
   ResponseSchema,
 } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
-import { ExecutorGroup } from '../../../computations/wire/index.ts';
+import { type Pieces, piecesOf } from '../../../computations/wire/index.ts';
 import type {
   ExecutorCalls,
   ExecutorMethod,
   ExecutorRequest,
 } from '../../../executors/remote/calls.ts';
-import { transportError } from '../../../executors/remote/status.ts';
+import {
+  decodeRequest,
+  isExecutorMethod,
+  responsePieces,
+} from '../../../executors/remote/message-codec.ts';
+import { takeBack } from '../../../executors/remote/serve.ts';
+import { statusOf, transportError } from '../../../executors/remote/status.ts';
+import { encodeStatus } from '../../../executors/remote/status-codec.ts';
 import { Assembly, ByteBudget } from './assembly.ts';
 import { isExhausted } from './caller.ts';
-import { toFailure } from './failures.ts';
 import { type IncomingPart, violation } from './frames.ts';
 import { MAX_TIMER_MS } from './options.ts';
-import { encodePieces, totalLength } from './pieces.ts';
 import type { Session, SessionUser } from './session.ts';
 
 /** A call that is served, for what goes around it: a span, a line of a log. */
@@ -41,6 +46,8 @@ export class CallServer implements SessionUser {
   readonly #arrived: ByteBudget;
   readonly #unsent: ByteBudget;
   readonly #served = new Map<number, Serving>();
+  /** What takes the latest responses back, for callers that cancel as those are on their way. */
+  readonly #answered = new Map<number, () => void>();
   /** Calls that are worked on, also those that nobody waits for any more. */
   #working = 0;
   #last = 0;
@@ -107,6 +114,8 @@ export class CallServer implements SessionUser {
 
   ended(reason: Error): void {
     this.#ended = true;
+    // Whatever was made is released with the session.
+    this.#answered.clear();
     for (const [call, { controller }] of this.#served) {
       this.#forget(call);
       controller.abort(reason);
@@ -125,7 +134,7 @@ export class CallServer implements SessionUser {
         `${maxCalls} calls are worked on, as many as may at a time.`,
       );
     }
-    if (!isMethod(method)) {
+    if (!isExecutorMethod(method)) {
       const text = `There is no method ${JSON.stringify(method.slice(0, 60))}.`;
       throw transportError('transport.unimplemented', text);
     }
@@ -141,15 +150,24 @@ export class CallServer implements SessionUser {
 
   async #serve(call: number, serving: Serving, bytes: Uint8Array): Promise<void> {
     const { method, traceparent, controller, deadline } = serving;
+    const { calls, around = (_, work) => work() } = this.#options;
     try {
-      const request = decodeRequest(method, bytes);
+      const { maxMessageBytes } = this.#session.settings.limits;
+      const request = decodeRequest(method, bytes, { maxBytes: maxMessageBytes });
       const timeoutMs = Math.max(1, Math.ceil(deadline - performance.now()));
-      const { calls, around = (_, work) => work() } = this.#options;
       const response = await around({ method, traceparent }, () =>
         calls.call(method, request, { signal: controller.signal, timeoutMs }),
       );
-      if (this.#served.has(call)) {
-        this.#respond(call, encodePieces(ExecutorGroup.method[method].output, response));
+      const undo = (): void => takeBack(calls, method, withoutValue(request), response);
+      try {
+        if (this.#served.has(call)) {
+          this.#respond(call, responsePieces(method, response));
+          // Those of data are large, and leave nothing behind.
+          if (method !== 'compute') this.#remember(call, undo);
+        } else undo();
+      } catch (error) {
+        undo();
+        throw error;
       }
     } catch (error) {
       if (this.#served.has(call)) this.#fail(call, error);
@@ -160,8 +178,8 @@ export class CallServer implements SessionUser {
     }
   }
 
-  #respond(call: number, pieces: readonly Uint8Array[]): void {
-    const length = totalLength(pieces);
+  #respond(call: number, bytes: Pieces): void {
+    const { length } = bytes;
     const { peerMaxMessageBytes } = this.#session.settings;
     if (length > peerMaxMessageBytes) {
       throw transportError(
@@ -176,26 +194,28 @@ export class CallServer implements SessionUser {
       );
     }
     const value = create(ResponseSchema, { length: BigInt(length) });
-    this.#send(call, { case: 'response', value }, pieces, () => this.#unsent.give(length));
+    this.#send(call, { case: 'response', value }, bytes, () => this.#unsent.give(length));
+  }
+
+  #remember(call: number, undo: () => void): void {
+    if (this.#ended) return;
+    this.#answered.set(call, undo);
+    const [oldest = call] = this.#answered.keys();
+    if (this.#answered.size > MAX_ANSWERED) this.#answered.delete(oldest);
   }
 
   #fail(call: number, error: unknown): void {
-    const value = create(ResponseSchema, { failure: toFailure(error) });
-    this.#send(call, { case: 'response', value }, []);
+    const value = create(ResponseSchema, { failure: encodeStatus(statusOf(error)) });
+    this.#send(call, { case: 'response', value }, piecesOf());
   }
 
-  #send(
-    call: number,
-    head: Part['head'],
-    pieces: readonly Uint8Array[],
-    released?: () => void,
-  ): void {
+  #send(call: number, head: Part['head'], bytes: Pieces, released?: () => void): void {
     if (this.#ended) {
       released?.();
       return;
     }
     const { outbox, settings } = this.#session;
-    outbox.add({ call, head: () => head, pieces, ...(released && { released }) });
+    outbox.add({ call, head: () => head, bytes, ...(released && { released }) });
     if (outbox.size > 2 * settings.limits.maxCalls) {
       const text = `${outbox.size} responses are left unread.`;
       this.#session.abort(transportError('transport.resource_exhausted', text), RESOURCE_EXHAUSTED);
@@ -207,8 +227,10 @@ export class CallServer implements SessionUser {
   #cancel(call: number): void {
     const serving = this.#served.get(call);
     this.#forget(call);
-    // Of what is known to be done, the response may still wait.
-    if (call <= this.#last) this.#session.outbox.drop(call);
+    // The response may have gone already: whoever cancels has not taken it.
+    this.#session.outbox.drop(call);
+    this.#answered.get(call)?.();
+    this.#answered.delete(call);
     serving?.controller.abort(
       transportError('transport.cancelled', 'The caller does not wait for the response any more.'),
     );
@@ -237,18 +259,14 @@ interface Serving extends ServedCall {
 
 const RESOURCE_EXHAUSTED = 8;
 
-function isMethod(name: string): name is ExecutorMethod {
-  return Object.hasOwn(ExecutorGroup.method, name);
-}
+/** Of so many calls it is known how to take their responses back. */
+const MAX_ANSWERED = 1024;
 
-function decodeRequest<M extends ExecutorMethod>(method: M, bytes: Uint8Array): ExecutorRequest<M> {
-  const schema = ExecutorGroup.method[method].input;
-  try {
-    return fromBinary(schema, bytes, { readUnknownFields: false }) as ExecutorRequest<M>;
-  } catch (cause) {
-    const text = `The request of ${method} cannot be decoded.`;
-    throw transportError('transport.invalid_argument', text, cause);
-  }
+/** What names the executor of a request, without the data that it brings. */
+function withoutValue<M extends ExecutorMethod>(request: ExecutorRequest<M>): ExecutorRequest<M> {
+  if (!('value' in request)) return request;
+  const { value: _, ...rest } = request;
+  return rest as ExecutorRequest<M>;
 }
 
 /** What ends a call; anything else that a part does wrong ends the session. */

@@ -1,12 +1,12 @@
 /** @file The end of a session that makes calls: a coordinator. */
 
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import {
   type Part,
   RequestSchema,
   type Response,
 } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
-import { ExecutorGroup } from '../../../computations/wire/index.ts';
+import type { Pieces } from '../../../computations/wire/index.ts';
 import { onAbort } from '../../../executors/interruption.ts';
 import type {
   CallOptions,
@@ -15,12 +15,12 @@ import type {
   ExecutorRequest,
   ExecutorResponse,
 } from '../../../executors/remote/calls.ts';
-import { transportError } from '../../../executors/remote/status.ts';
+import { decodeResponse, requestPieces } from '../../../executors/remote/message-codec.ts';
+import { errorOf, transportError } from '../../../executors/remote/status.ts';
+import { decodeStatus } from '../../../executors/remote/status-codec.ts';
 import { Assembly, ByteBudget } from './assembly.ts';
-import { fromFailure } from './failures.ts';
 import { type IncomingPart, violation } from './frames.ts';
 import { MAX_TIMER_MS } from './options.ts';
-import { encodePieces, totalLength } from './pieces.ts';
 import type { Session, SessionUser } from './session.ts';
 
 export interface CallerOptions {
@@ -71,16 +71,15 @@ export class Caller implements ExecutorCalls, SessionUser {
         `${this.#pending.size} calls wait for the peer, as many as may.`,
       );
     }
-    const pieces = encodePieces(ExecutorGroup.method[method].input, request);
-    const length = totalLength(pieces);
-    if (length > peerMaxMessageBytes) {
+    const sent = requestPieces(method, request);
+    if (sent.length > peerMaxMessageBytes) {
       throw transportError(
         'transport.resource_exhausted',
-        `The ${method} has ${length} bytes, of which the peer accepts ${peerMaxMessageBytes}.`,
+        `The ${method} has ${sent.length} bytes, of which the peer accepts ${peerMaxMessageBytes}.`,
       );
     }
-    const bytes = await this.#request(method, pieces, length, timeoutMs, signal);
-    return decodeResponse(method, bytes);
+    const bytes = await this.#request(method, sent, timeoutMs, signal);
+    return decodeResponse(method, bytes, { maxBytes: limits.maxMessageBytes });
   }
 
   part({ call, head, offset, chunk }: IncomingPart): void {
@@ -95,9 +94,10 @@ export class Caller implements ExecutorCalls, SessionUser {
     }
     if (head.case === 'response') {
       if (pending.assembly !== null) throw violation(`call ${call} has two responses`);
-      if (head.value.failure !== undefined) {
+      if (head.value.failure.length > 0) {
+        const error = failureOf(head.value.failure);
         this.#session.outbox.drop(call);
-        this.#settle(call, pending)?.reject(fromFailure(head.value.failure));
+        this.#settle(call, pending)?.reject(error);
         return;
       }
     } else if (pending.assembly === null) {
@@ -136,8 +136,7 @@ export class Caller implements ExecutorCalls, SessionUser {
 
   #request(
     method: ExecutorMethod,
-    pieces: readonly Uint8Array[],
-    length: number,
+    bytes: Pieces,
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array> {
@@ -164,11 +163,11 @@ export class Caller implements ExecutorCalls, SessionUser {
         value: create(RequestSchema, {
           method,
           timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())),
-          length: BigInt(length),
+          length: BigInt(bytes.length),
           traceparent,
         }),
       });
-      this.#session.outbox.add({ call, head, pieces });
+      this.#session.outbox.add({ call, head, bytes });
       this.#session.flush();
     });
   }
@@ -204,19 +203,13 @@ interface PendingCall {
   assembly: Assembly | null;
 }
 
-function decodeResponse<M extends ExecutorMethod>(
-  method: M,
-  bytes: Uint8Array,
-): ExecutorResponse<M> {
-  const schema = ExecutorGroup.method[method].output;
+/** A peer may write anything into a status, also what makes no error of ours. */
+function failureOf(status: Uint8Array): Error {
+  const { code, message, error } = decodeStatus(status);
   try {
-    return fromBinary(schema, bytes, { readUnknownFields: false }) as ExecutorResponse<M>;
+    return errorOf({ code, message, ...(error !== undefined && { error }) });
   } catch (cause) {
-    throw transportError(
-      'transport.internal',
-      `The response to ${method} cannot be decoded.`,
-      cause,
-    );
+    return transportError('transport.unknown', message, cause);
   }
 }
 

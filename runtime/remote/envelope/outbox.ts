@@ -5,15 +5,17 @@
 
 import { create } from '@bufbuild/protobuf';
 import { CancelSchema, type Part } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
+import type { Pieces } from '../../../computations/wire/index.ts';
 import { encodeHead, type OutgoingPart } from './frames.ts';
 import { MIN_CHUNK_BYTES } from './options.ts';
-import { PieceReader, totalLength } from './pieces.ts';
+import { PieceReader } from './piece-reader.ts';
 
 export interface OutgoingMessage {
   readonly call: number;
   /** Asked for when its first part goes, since it says how much time is left. */
   readonly head: () => Part['head'];
-  readonly pieces: readonly Uint8Array[];
+  /** They may not change until all have gone. */
+  readonly bytes: Pieces;
   /** Called when the message needs its bytes no more: all are in frames, or it was dropped. */
   readonly released?: () => void;
 }
@@ -29,8 +31,8 @@ export class Outbox {
   }
 
   add(message: OutgoingMessage): void {
-    const { call, pieces } = message;
-    const length = totalLength(pieces);
+    const { call, bytes } = message;
+    const { pieces, length } = bytes;
     this.#messages.set(call, {
       message,
       length,

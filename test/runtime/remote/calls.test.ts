@@ -261,3 +261,24 @@ describe('closing', () => {
     expect(pair.echo.closed).toBe(1);
   });
 });
+
+describe('a response that nobody takes', () => {
+  it('is taken back, as long as it is on its way', async () => {
+    const pair = await connected();
+    let answer = (): void => {};
+    pair.echo.gate = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const controller = new AbortController();
+    const call = put(pair.remote, bytesOf(10), { ...PLENTY, signal: controller.signal });
+    await vi.waitFor(() => expect(pair.echo.methods).toEqual(['createValue']));
+    pair.links.hold();
+    answer();
+    await vi.waitFor(() => expect(pair.links.inFlight).toBeGreaterThan(0));
+    controller.abort(new Error('enough'));
+    await expect(call).rejects.toThrow('enough');
+    pair.links.release();
+    await vi.waitFor(() => expect(pair.echo.methods).toEqual(['createValue', 'dispose']));
+    await pair.close();
+  });
+});

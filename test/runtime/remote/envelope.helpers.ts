@@ -105,7 +105,10 @@ export async function put(
   content: Uint8Array,
   options: CallOptions = PLENTY,
 ) {
-  const request = create(CreateValueRequestSchema, { value: valueWith(content) });
+  const request = create(CreateValueRequestSchema, {
+    value: valueWith(content),
+    executor: { id: 'echo' },
+  });
   await calls.call('createValue', request, options);
 }
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fedloom/v1/envelope.proto.
  */
 export const file_fedloom_v1_envelope: GenFile = /*@__PURE__*/
-  fileDesc("ChlmZWRsb29tL3YxL2VudmVsb3BlLnByb3RvEgpmZWRsb29tLnYxIoECCgVGcmFtZRIiCgVoZWxsbxgBIAEoCzIRLmZlZGxvb20udjEuSGVsbG9IABImCgd3ZWxjb21lGAIgASgLMhMuZmVkbG9vbS52MS5XZWxjb21lSAASIAoEZGF0YRgDIAEoCzIQLmZlZGxvb20udjEuRGF0YUgAEh4KA2FjaxgEIAEoCzIPLmZlZGxvb20udjEuQWNrSAASIAoEcGluZxgFIAEoCzIQLmZlZGxvb20udjEuUGluZ0gAEiAKBHBvbmcYBiABKAsyEC5mZWRsb29tLnYxLlBvbmdIABIeCgNieWUYByABKAsyDy5mZWRsb29tLnYxLkJ5ZUgAQgYKBGtpbmQiwQEKBUhlbGxvEhAKCHZlcnNpb25zGAEgAygNEgwKBG5hbWUYAiABKAkSIgoGcmVzdW1lGAMgASgLMhIuZmVkbG9vbS52MS5SZXN1bWUSLgoMY2FwYWJpbGl0aWVzGAQgASgLMhguZmVkbG9vbS52MS5DYXBhYmlsaXRpZXMSKQoGcG9saWN5GAUgASgLMhkuZmVkbG9vbS52MS5Qb2xpY3lTdW1tYXJ5EhkKEW1heF9tZXNzYWdlX2J5dGVzGAYgASgEIikKBlJlc3VtZRINCgV0b2tlbhgBIAEoDBIQCghyZWNlaXZlZBgCIAEoBCJVCgxDYXBhYmlsaXRpZXMSEQoJb3BlcmF0b3JzGAEgAygJEg8KB2JhY2tlbmQYAiABKAkSEAoIcGxhdGZvcm0YAyABKAkSDwoHdmVyc2lvbhgEIAEoCSIrCg1Qb2xpY3lTdW1tYXJ5EgwKBHRleHQYASABKAkSDAoEaGFzaBgCIAEoDCK0AQoHV2VsY29tZRIPCgd2ZXJzaW9uGAEgASgNEg8KB3Nlc3Npb24YAiABKAkSDQoFdG9rZW4YAyABKAwSDwoHcmVzdW1lZBgEIAEoCBIQCghyZWNlaXZlZBgFIAEoBBIZChFtYXhfbWVzc2FnZV9ieXRlcxgGIAEoBBIUCgxoZWFydGJlYXRfbXMYByABKA0SEgoKc2lsZW5jZV9tcxgIIAEoDRIQCghncmFjZV9tcxgJIAEoDSJNCgREYXRhEg4KBm51bWJlchgBIAEoBBIUCgxhY2tub3dsZWRnZWQYAiABKAQSHwoFcGFydHMYAyADKAsyEC5mZWRsb29tLnYxLlBhcnQiswEKBFBhcnQSDAoEY2FsbBgBIAEoBBImCgdyZXF1ZXN0GAIgASgLMhMuZmVkbG9vbS52MS5SZXF1ZXN0SAASKAoIcmVzcG9uc2UYAyABKAsyFC5mZWRsb29tLnYxLlJlc3BvbnNlSAASJAoGY2FuY2VsGAQgASgLMhIuZmVkbG9vbS52MS5DYW5jZWxIABIOCgZvZmZzZXQYBSABKAQSDQoFY2h1bmsYBiABKAxCBgoEaGVhZCJSCgdSZXF1ZXN0Eg4KBm1ldGhvZBgBIAEoCRISCgp0aW1lb3V0X21zGAIgASgNEg4KBmxlbmd0aBgDIAEoBBITCgt0cmFjZXBhcmVudBgEIAEoCSJACghSZXNwb25zZRIOCgZsZW5ndGgYASABKAQSJAoHZmFpbHVyZRgCIAEoCzITLmZlZGxvb20udjEuRmFpbHVyZSIICgZDYW5jZWwiTgoHRmFpbHVyZRIMCgRjb2RlGAEgASgNEg8KB21lc3NhZ2UYAiABKAkSJAoFZXJyb3IYAyABKAsyFS5mZWRsb29tLnYxLkVycm9yRGF0YSLDAQoJRXJyb3JEYXRhEgwKBG5hbWUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIMCgRjb2RlGAMgASgJEjMKB2RldGFpbHMYBCADKAsyIi5mZWRsb29tLnYxLkVycm9yRGF0YS5EZXRhaWxzRW50cnkSJAoFY2F1c2UYBSABKAsyFS5mZWRsb29tLnYxLkVycm9yRGF0YRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIbCgNBY2sSFAoMYWNrbm93bGVkZ2VkGAEgASgEIhwKBFBpbmcSFAoMYWNrbm93bGVkZ2VkGAEgASgEIhwKBFBvbmcSFAoMYWNrbm93bGVkZ2VkGAEgASgEIiMKA0J5ZRIMCgRjb2RlGAEgASgNEg4KBnJlYXNvbhgCIAEoCWIGcHJvdG8z");
+  fileDesc("ChlmZWRsb29tL3YxL2VudmVsb3BlLnByb3RvEgpmZWRsb29tLnYxIoECCgVGcmFtZRIiCgVoZWxsbxgBIAEoCzIRLmZlZGxvb20udjEuSGVsbG9IABImCgd3ZWxjb21lGAIgASgLMhMuZmVkbG9vbS52MS5XZWxjb21lSAASIAoEZGF0YRgDIAEoCzIQLmZlZGxvb20udjEuRGF0YUgAEh4KA2FjaxgEIAEoCzIPLmZlZGxvb20udjEuQWNrSAASIAoEcGluZxgFIAEoCzIQLmZlZGxvb20udjEuUGluZ0gAEiAKBHBvbmcYBiABKAsyEC5mZWRsb29tLnYxLlBvbmdIABIeCgNieWUYByABKAsyDy5mZWRsb29tLnYxLkJ5ZUgAQgYKBGtpbmQiwQEKBUhlbGxvEhAKCHZlcnNpb25zGAEgAygNEgwKBG5hbWUYAiABKAkSIgoGcmVzdW1lGAMgASgLMhIuZmVkbG9vbS52MS5SZXN1bWUSLgoMY2FwYWJpbGl0aWVzGAQgASgLMhguZmVkbG9vbS52MS5DYXBhYmlsaXRpZXMSKQoGcG9saWN5GAUgASgLMhkuZmVkbG9vbS52MS5Qb2xpY3lTdW1tYXJ5EhkKEW1heF9tZXNzYWdlX2J5dGVzGAYgASgEIikKBlJlc3VtZRINCgV0b2tlbhgBIAEoDBIQCghyZWNlaXZlZBgCIAEoBCJVCgxDYXBhYmlsaXRpZXMSEQoJb3BlcmF0b3JzGAEgAygJEg8KB2JhY2tlbmQYAiABKAkSEAoIcGxhdGZvcm0YAyABKAkSDwoHdmVyc2lvbhgEIAEoCSIrCg1Qb2xpY3lTdW1tYXJ5EgwKBHRleHQYASABKAkSDAoEaGFzaBgCIAEoDCK0AQoHV2VsY29tZRIPCgd2ZXJzaW9uGAEgASgNEg8KB3Nlc3Npb24YAiABKAkSDQoFdG9rZW4YAyABKAwSDwoHcmVzdW1lZBgEIAEoCBIQCghyZWNlaXZlZBgFIAEoBBIZChFtYXhfbWVzc2FnZV9ieXRlcxgGIAEoBBIUCgxoZWFydGJlYXRfbXMYByABKA0SEgoKc2lsZW5jZV9tcxgIIAEoDRIQCghncmFjZV9tcxgJIAEoDSJNCgREYXRhEg4KBm51bWJlchgBIAEoBBIUCgxhY2tub3dsZWRnZWQYAiABKAQSHwoFcGFydHMYAyADKAsyEC5mZWRsb29tLnYxLlBhcnQiswEKBFBhcnQSDAoEY2FsbBgBIAEoBBImCgdyZXF1ZXN0GAIgASgLMhMuZmVkbG9vbS52MS5SZXF1ZXN0SAASKAoIcmVzcG9uc2UYAyABKAsyFC5mZWRsb29tLnYxLlJlc3BvbnNlSAASJAoGY2FuY2VsGAQgASgLMhIuZmVkbG9vbS52MS5DYW5jZWxIABIOCgZvZmZzZXQYBSABKAQSDQoFY2h1bmsYBiABKAxCBgoEaGVhZCJSCgdSZXF1ZXN0Eg4KBm1ldGhvZBgBIAEoCRISCgp0aW1lb3V0X21zGAIgASgNEg4KBmxlbmd0aBgDIAEoBBITCgt0cmFjZXBhcmVudBgEIAEoCSIrCghSZXNwb25zZRIOCgZsZW5ndGgYASABKAQSDwoHZmFpbHVyZRgCIAEoDCIICgZDYW5jZWwiGwoDQWNrEhQKDGFja25vd2xlZGdlZBgBIAEoBCIcCgRQaW5nEhQKDGFja25vd2xlZGdlZBgBIAEoBCIcCgRQb25nEhQKDGFja25vd2xlZGdlZBgBIAEoBCIjCgNCeWUSDAoEY29kZRgBIAEoDRIOCgZyZWFzb24YAiABKAliBnByb3RvMw");
 
 /**
  * @generated from message fedloom.v1.Frame
@@ -443,11 +443,12 @@ export type Response = Message<"fedloom.v1.Response"> & {
   length: bigint;
 
   /**
-   * Why there is no message.
+   * Why there is no message: a status as JSON, with `code` as in google/rpc/code.proto, `message`, and
+   * the error itself in `error`, for a peer that knows it. Empty if there is a message.
    *
-   * @generated from field: fedloom.v1.Failure failure = 2;
+   * @generated from field: bytes failure = 2;
    */
-  failure?: Failure | undefined;
+  failure: Uint8Array;
 };
 
 /**
@@ -473,74 +474,6 @@ export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
   messageDesc(file_fedloom_v1_envelope, 10);
 
 /**
- * @generated from message fedloom.v1.Failure
- */
-export type Failure = Message<"fedloom.v1.Failure"> & {
-  /**
-   * As in google/rpc/code.proto, 1 to 16.
-   *
-   * @generated from field: uint32 code = 1;
-   */
-  code: number;
-
-  /**
-   * @generated from field: string message = 2;
-   */
-  message: string;
-
-  /**
-   * The error itself, for a peer that knows it.
-   *
-   * @generated from field: fedloom.v1.ErrorData error = 3;
-   */
-  error?: ErrorData | undefined;
-};
-
-/**
- * Describes the message fedloom.v1.Failure.
- * Use `create(FailureSchema)` to create a new message.
- */
-export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_fedloom_v1_envelope, 11);
-
-/**
- * @generated from message fedloom.v1.ErrorData
- */
-export type ErrorData = Message<"fedloom.v1.ErrorData"> & {
-  /**
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * @generated from field: string message = 2;
-   */
-  message: string;
-
-  /**
-   * @generated from field: string code = 3;
-   */
-  code: string;
-
-  /**
-   * @generated from field: map<string, string> details = 4;
-   */
-  details: { [key: string]: string };
-
-  /**
-   * @generated from field: fedloom.v1.ErrorData cause = 5;
-   */
-  cause?: ErrorData | undefined;
-};
-
-/**
- * Describes the message fedloom.v1.ErrorData.
- * Use `create(ErrorDataSchema)` to create a new message.
- */
-export const ErrorDataSchema: GenMessage<ErrorData> = /*@__PURE__*/
-  messageDesc(file_fedloom_v1_envelope, 12);
-
-/**
  * Data frames up to this one have arrived, and need not be kept.
  *
  * @generated from message fedloom.v1.Ack
@@ -557,7 +490,7 @@ export type Ack = Message<"fedloom.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_fedloom_v1_envelope, 13);
+  messageDesc(file_fedloom_v1_envelope, 11);
 
 /**
  * @generated from message fedloom.v1.Ping
@@ -574,7 +507,7 @@ export type Ping = Message<"fedloom.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_fedloom_v1_envelope, 14);
+  messageDesc(file_fedloom_v1_envelope, 12);
 
 /**
  * @generated from message fedloom.v1.Pong
@@ -591,7 +524,7 @@ export type Pong = Message<"fedloom.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_fedloom_v1_envelope, 15);
+  messageDesc(file_fedloom_v1_envelope, 13);
 
 /**
  * The last frame on a link: the session is over, or was refused.
@@ -617,5 +550,5 @@ export type Bye = Message<"fedloom.v1.Bye"> & {
  * Use `create(ByeSchema)` to create a new message.
  */
 export const ByeSchema: GenMessage<Bye> = /*@__PURE__*/
-  messageDesc(file_fedloom_v1_envelope, 16);
+  messageDesc(file_fedloom_v1_envelope, 14);
 

@@ -1,57 +1,13 @@
-/** @file Messages in pieces are the messages, and their large bytes are not copied. */
+/** @file Messages that go in chunks, and come in chunks. */
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ArraySchema } from '../../../computations/wire/gen/federated_language/proto/array_pb.ts';
-import { ComputationSchema } from '../../../computations/wire/gen/federated_language/proto/computation_pb.ts';
-import {
-  CreateValueRequestSchema,
-  type Value,
-  Value_StructSchema,
-  ValueSchema,
-} from '../../../computations/wire/index.ts';
 import { Assembly, ByteBudget } from '../../../runtime/remote/envelope/assembly.ts';
-import { encodePieces, PieceReader, totalLength } from '../../../runtime/remote/envelope/pieces.ts';
+import { PieceReader } from '../../../runtime/remote/envelope/piece-reader.ts';
 import { bytesOf } from './envelope.helpers.ts';
 
-describe('the pieces of a message', () => {
-  it('decode to the message, whatever is large in it', () => {
-    fc.assert(
-      fc.property(value(), fc.string(), (inner, id) => {
-        const message = create(CreateValueRequestSchema, { value: inner, executor: { id } });
-        const bytes = joined(encodePieces(CreateValueRequestSchema, message));
-        // Fields may stand in another order, so what is decoded is compared.
-        const generated = toBinary(CreateValueRequestSchema, message);
-        expect(bytes).toHaveLength(generated.length);
-        const decoded = toBinary(
-          CreateValueRequestSchema,
-          fromBinary(CreateValueRequestSchema, bytes),
-        );
-        expect(Buffer.compare(decoded, generated)).toBe(0);
-      }),
-      { numRuns: 200 },
-    );
-  });
-
-  it('hold large bytes as they are, wherever they stand', () => {
-    const content = new Uint8Array(100_000);
-    const array = create(ArraySchema, { content, shape: { dim: [100_000n] } });
-    const inArray = create(ValueSchema, { value: { case: 'array', value: array } });
-    expect(encodePieces(ValueSchema, inArray)).toContain(content);
-    // `Any.value` is a field that counts as not set when it is empty.
-    const inAny = create(ComputationSchema, {
-      computation: {
-        case: 'tensorflow',
-        value: { graphDef: { typeUrl: 'type.fedloom.dev/x', value: content } },
-      },
-    });
-    const pieces = encodePieces(ComputationSchema, inAny);
-    expect(pieces).toContain(content);
-    expect(fromBinary(ComputationSchema, joined(pieces))).toEqual(inAny);
-  });
-
-  it('are read in chunks of any size', () => {
+describe('a message in pieces', () => {
+  it('is read in chunks of any size', () => {
     fc.assert(
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 6 }),
@@ -59,7 +15,7 @@ describe('the pieces of a message', () => {
         (pieces, sizes) => {
           const reader = new PieceReader(pieces);
           const read: number[] = [];
-          let left = totalLength(pieces);
+          let left = pieces.reduce((sum, { length }) => sum + length, 0);
           for (let i = 0; left > 0; i += 1) {
             const length = Math.min(left, sizes[i % sizes.length] as number);
             for (const piece of reader.take(length)) read.push(...piece);
@@ -131,31 +87,3 @@ describe('an assembly', () => {
     expect(() => assembly.add(offset, bytesOf(length))).toThrow(expect.objectContaining({ code }));
   });
 });
-
-function value(): fc.Arbitrary<Value> {
-  const array = fc.constantFrom(0, 1, 100, 16_383, 16_384, 70_000).map((length) =>
-    create(ValueSchema, {
-      value: { case: 'array', value: create(ArraySchema, { content: bytesOf(length) }) },
-    }),
-  );
-  const { tree } = fc.letrec<{ tree: Value }>((tie) => ({
-    tree: fc.oneof(
-      { maxDepth: 3, withCrossShrink: true },
-      array,
-      fc
-        .array(fc.record({ name: fc.string({ maxLength: 3 }), value: tie('tree') }), {
-          maxLength: 4,
-        })
-        .map((element) =>
-          create(ValueSchema, {
-            value: { case: 'struct', value: create(Value_StructSchema, { element }) },
-          }),
-        ),
-    ),
-  }));
-  return tree;
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(pieces));
-}
