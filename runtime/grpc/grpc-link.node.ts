@@ -117,9 +117,10 @@ class GrpcLink implements Link {
         `A frame has at most ${MAX_FRAME_BYTES} bytes; got ${frame.length}.`,
       );
     }
-    this.#bytesInFlight += frame.length;
+    const bytes = frame.length + FRAME_COST;
+    this.#bytesInFlight += bytes;
     this.#ends.write(frame, () => {
-      this.#bytesInFlight -= frame.length;
+      this.#bytesInFlight -= bytes;
       if (this.#bytesInFlight <= MAX_BYTES_IN_FLIGHT) this.#wakeAll();
     });
     while (this.#bytesInFlight > MAX_BYTES_IN_FLIGHT && this.#ended === null) {
@@ -212,6 +213,9 @@ const CANCEL = 8;
 
 /** One frame is written while another waits to be. */
 const MAX_BYTES_IN_FLIGHT = MAX_FRAME_BYTES;
+
+/** What a frame costs beside its content, so that very many short ones count, too. */
+const FRAME_COST = 256;
 
 /** Frames that are read before the listener takes them. */
 const READ_AHEAD = 2;

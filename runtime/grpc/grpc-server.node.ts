@@ -179,7 +179,8 @@ class RunningService implements GrpcService {
       await withinMs(finished, FAREWELL_MS);
     }
     this.#server.forceShutdown();
-    await this.#executors?.close();
+    const closed = this.#executors?.close().then(() => true as const);
+    if (closed !== undefined) await withinMs(closed, Math.max(graceMs, FAREWELL_MS));
   }
 
   #accept(
