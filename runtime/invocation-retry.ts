@@ -22,10 +22,14 @@ export async function repeatedly<T>(
   invocation: Invocation,
   run: () => Promise<T>,
 ): Promise<T> {
+  let before: unknown;
   for (let attempt = 1; ; attempt++) {
     try {
       return await run();
     } catch (error) {
+      // An argument that can be read only once is why there is no other attempt, not what went wrong.
+      if (attempt > 1 && isConsumed(error)) throw before;
+      before = error;
       if (attempt >= maxAttempts || invocation.signal.aborted || !isPassing(error)) throw error;
       const delayMs = Math.min(maxDelayMs, firstDelayMs * 2 ** (attempt - 1));
       invocation.report({ stage: 'retry', attempt, error, delayMs });
@@ -40,6 +44,10 @@ function isPassing(error: unknown): boolean {
   // A client that failed because its process is gone.
   const isClient = error instanceof ExecutionError && error.code === 'execution.client_failed';
   return isClient && isPassing(error.cause);
+}
+
+function isConsumed(error: unknown): boolean {
+  return error instanceof ExecutionError && error.code === 'execution.sequence_consumed';
 }
 
 const PASSING: ReadonlySet<string> = new Set([

@@ -63,6 +63,14 @@ test.each([
   expect(factory.attempts()).toBe(1);
 });
 
+test('says what went wrong, and not that an argument cannot be read again', async () => {
+  const consumed = new ExecutionError('execution.sequence_consumed', 'Read already.');
+  await using context = new ExecutionContext(failing([unavailable, consumed]));
+  await expect(context.invoke(same, [7])).rejects.toBe(unavailable);
+  await using other = new ExecutionContext(failing([consumed]));
+  await expect(other.invoke(same, [7])).rejects.toBe(consumed);
+});
+
 test('has a limit', async () => {
   const factory = failing(new Array(100).fill(unavailable));
   await using context = new ExecutionContext(factory, { retry: { maxAttempts: 3, maxDelayMs: 1 } });

@@ -2,6 +2,8 @@
 
 import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { createConnection } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { Metadata, Server, ServerCredentials, type ServerUnaryCall } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openGrpcLink } from '../../../runtime/grpc/grpc-channel.node.ts';
 import type { GrpcService } from '../../../runtime/grpc/grpc-server.node.ts';
@@ -72,7 +74,6 @@ describe('a message of 1 GiB that is announced', () => {
       host: oneExecutor(),
       limits: { maxMessageBytes: 2 ** 20 },
     });
-    const { gzipSync } = await import('node:zlib');
     const bomb = gzipSync(Buffer.alloc(64 * 2 ** 20));
     const head = Buffer.alloc(5);
     head[0] = 1;
@@ -119,9 +120,6 @@ describe('a peer', () => {
 
   it('that sends headers in place of an error is not believed', async () => {
     // What is in `fedloom-error-bin` comes from the service, and may be anything.
-    const { Server, ServerCredentials, Metadata } = await import('@grpc/grpc-js');
-    const server = new Server();
-    const same = (bytes: Buffer): Buffer => bytes;
     const told = [
       'no JSON',
       '{"code":"8"}',
@@ -132,24 +130,12 @@ describe('a peer', () => {
       'x'.repeat(6_000),
     ];
     let next = 0;
-    server.register(
-      `${SERVICE}/GetExecutor`,
-      (_: unknown, respond: (status: object) => void) => {
-        const metadata = new Metadata();
-        metadata.set('fedloom-error-bin', Buffer.from(told[next++] as string));
-        respond({ code: 8, details: 'said plainly', metadata });
-      },
-      same,
-      same,
-      'unary',
-    );
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error === null ? resolve(bound) : reject(error),
-      );
+    const address = await foreignService((_, respond) => {
+      const metadata = new Metadata();
+      metadata.set('fedloom-error-bin', Buffer.from(told[next++] as string));
+      respond({ code: 8, details: 'said plainly', metadata });
     });
-    opened.closeLater(() => server.forceShutdown());
-    const calls = opened.calls(`127.0.0.1:${port}`);
+    const calls = opened.calls(address);
     for (const _ of told) {
       const failure = await calls
         .call('getExecutor', request, { timeoutMs: 20_000 })
@@ -157,6 +143,26 @@ describe('a peer', () => {
       expect(failure).toBeInstanceOf(Error);
       expect(String(failure)).not.toContain('Object');
     }
+  });
+});
+
+describe('a service that is not ours', () => {
+  it('gets the metadata that the channel was given', async () => {
+    const seen: unknown[] = [];
+    const address = await foreignService(({ metadata }, respond) => {
+      seen.push(metadata.get('x-token'));
+      respond(null, Buffer.alloc(0));
+    });
+    const calls = opened.calls(address, { metadata: { 'x-token': 'abc' } });
+    const response = await calls.call('getExecutor', request, { timeoutMs: 20_000 });
+    expect(response.executor).toBeUndefined();
+    expect(seen).toEqual([['abc']]);
+  });
+
+  it('may answer with what is no message', async () => {
+    const address = await foreignService((_, respond) => respond(null, Buffer.from('0aff', 'hex')));
+    const answer = opened.calls(address).call('getExecutor', request, { timeoutMs: 20_000 });
+    await expect(answer).rejects.toMatchObject({ code: 'transport.internal' });
   });
 });
 
@@ -216,3 +222,21 @@ describe('limits of a connection', () => {
     for (const link of links) link.close();
   });
 });
+
+type Respond = (status: object | null, response?: Buffer) => void;
+
+/** Serves GetExecutor as bytes, by grpc-js alone. */
+async function foreignService(
+  answer: (call: ServerUnaryCall<Buffer, Buffer>, respond: Respond) => void,
+): Promise<string> {
+  const server = new Server();
+  opened.closeLater(() => server.forceShutdown());
+  const same = (bytes: Buffer): Buffer => bytes;
+  server.register<Buffer, Buffer>(`${SERVICE}/GetExecutor`, answer, same, same, 'unary');
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  return `127.0.0.1:${port}`;
+}
