@@ -29,6 +29,12 @@ export interface RoundSetup {
   /** How many clients take part. */
   readonly clients: number;
   readonly terms: readonly SecureTerm[];
+  /**
+   * The hash of what all values must come from, 32 bytes, for those who add them up. Clients take no
+   * notice of it.
+   * @default that of the first value
+   */
+  readonly contextHash?: Uint8Array;
 }
 
 /** The set-up of a task for one party, as bytes. */
@@ -36,12 +42,14 @@ export function encodeSetup(
   task: SecureSumTask,
   parties: ProtocolParties,
   name: string,
+  contextHash?: Uint8Array,
 ): Uint8Array {
   return roundSetupCodec.encode({
     session: task.session,
     name,
     clients: parties.clients.length,
     terms: task.terms,
+    ...(contextHash !== undefined && { contextHash }),
   });
 }
 
@@ -61,13 +69,14 @@ export function releaseTerms(
 }
 
 export const roundSetupCodec: MessageCodec<RoundSetup> = messageCodec(
-  { name: 'round set-up', protocol: 0, message: 1, version: 1 },
-  (writer, { session, name, clients, terms }) => {
+  { name: 'round set-up', protocol: 0, message: 1, version: 2 },
+  (writer, { session, name, clients, terms, contextHash = NO_CONTEXT }) => {
     writer.bytes(session).text(name).uint32(clients).uint32(terms.length);
     for (const { kind, dtype, length, bound } of terms) {
       writer.uint8(KINDS.indexOf(kind)).uint8(DTYPES.indexOf(dtype)).uint32(length);
       writeUnsigned(writer, bound);
     }
+    writer.bytes(contextHash);
   },
   (reader, limits) => {
     const session = reader.bytes(LONGEST_SESSION);
@@ -81,7 +90,12 @@ export const roundSetupCodec: MessageCodec<RoundSetup> = messageCodec(
     const terms = Array.from({ length: count }, () => readTerm(reader, limits));
     const values = terms.reduce((total, { length }) => total + length, 0);
     if (values > limits.values) throw malformed(`terms of ${values} values in all`);
-    return { session, name, clients, terms };
+    const contextHash = reader.bytes(CONTEXT_BYTES);
+    if (contextHash.length === 0) return { session, name, clients, terms };
+    if (contextHash.length !== CONTEXT_BYTES) {
+      throw malformed(`a context of ${contextHash.length} bytes`);
+    }
+    return { session, name, clients, terms, contextHash };
   },
 );
 
@@ -100,5 +114,7 @@ function readTerm(reader: ByteReader, limits: Required<DecodingLimits>): SecureT
 }
 
 const KINDS = ['sum', 'modular-sum'] as const;
+const NO_CONTEXT = new Uint8Array(0);
+const CONTEXT_BYTES = 32;
 const SHORTEST_SESSION = 16;
 const LONGEST_SESSION = 64;

@@ -27,6 +27,12 @@ export interface CohortSetup extends PaillierSession {
   readonly roster: IdentityRoster;
   /** Of how many inputs a sum has at least. @default all of the cohort */
   readonly minimumClients?: number;
+  /**
+   * What all inputs must be bound to, as their statements say it. One that knows it should say so: a
+   * client that lies, and is first, has the inputs of all others refused.
+   * @default that of the first input
+   */
+  readonly contextHash?: Uint8Array;
 }
 
 /** How an account is kept, and by whom. */
@@ -81,6 +87,7 @@ export class InputList {
     this.#setup = setup;
     this.#options = options;
     this.#cohort = new Set(setup.clients);
+    this.#contextHash = setup.contextHash;
   }
 
   get inputs(): ListedInput[] {

@@ -20,6 +20,7 @@ import { decoded, requireNoFault } from '../faults.ts';
 import { inputVectors } from '../input-vectors.ts';
 import { bytesValue } from '../participant.ts';
 import { releaseTerms, roundSetupCodec } from '../round-setup.ts';
+import { stateContextOperator } from '../stated-contexts.ts';
 import { openChannelKey } from './channel-key.ts';
 import { paillierEncryptor } from './key-operators.ts';
 import {
@@ -31,9 +32,12 @@ import {
   signingKeyOf,
 } from './policy.ts';
 
-/** A client has the one operator that its policy speaks of: it never gives what it should mask. */
+/** A client gives its value by the one operator that its policy speaks of, masked if it says so. */
 export function clientOperators(policy: PaillierPolicy): readonly Operator[] {
-  return [policy.decrypts === 'masked-inputs' ? maskedOperator(policy) : plainOperator(policy)];
+  return [
+    stateContextOperator('paillier_state_context'),
+    policy.decrypts === 'masked-inputs' ? maskedOperator(policy) : plainOperator(policy),
+  ];
 }
 
 /** For an aggregator that adds: ciphertexts, sealed for it. */

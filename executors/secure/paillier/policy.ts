@@ -67,7 +67,7 @@ export function packingPlan(
  */
 export function cohortSetup(
   stage: string,
-  { session, terms, clients }: RoundSetup,
+  { session, terms, clients, contextHash }: RoundSetup,
   { minimumClients, identities, modulusBits }: PaillierPolicy,
 ): CohortSetup {
   requireCohort(stage, clients, minimumClients);
@@ -79,6 +79,7 @@ export function cohortSetup(
     clients: names,
     roster: rosterOf(identities, names),
     minimumClients,
+    ...(contextHash !== undefined && { contextHash }),
   };
 }
 

@@ -29,6 +29,7 @@ import type {
   SecureSumTask,
 } from '../protocol.ts';
 import { encodeSetup } from '../round-setup.ts';
+import { StatedContexts } from '../stated-contexts.ts';
 import { paillierAggregate, paillierMasks } from './aggregator-operators.ts';
 import { type Collection, takenType } from './collecting.ts';
 import { paillierInputs } from './key-holder-operators.ts';
@@ -82,21 +83,20 @@ export class PaillierSession implements ProtocolSession {
   }
 
   /** The aggregator adds; the key holder decrypts what it gives, under a mask unless it is the server. */
-  async #sumAtAggregator(
-    task: SecureSumTask,
-    keys: RoleKeys,
-    cohort: Cohort,
-    server: PaillierServerSetup,
-  ) {
-    const inputs = await this.#encrypt(task, keys, cohort, async (client, prepared, input) =>
-      client.request('paillier_encrypt', [
-        prepared,
-        encodeSetup(task, this.#parties, client.name),
-        keys.aggregatorChannel.published,
-        input,
-      ]),
+  async #sumAtAggregator(task: Round, keys: RoleKeys, cohort: Cohort, server: PaillierServerSetup) {
+    const [inputs, round] = await this.#encrypt(
+      task,
+      keys,
+      cohort,
+      async (client, prepared, input) =>
+        client.request('paillier_encrypt', [
+          prepared,
+          encodeSetup(task, this.#parties, client.name),
+          keys.aggregatorChannel.published,
+          input,
+        ]),
     );
-    using aggregate = await this.#collect(task, cohort, inputs, {
+    using aggregate = await this.#collect(round, cohort, inputs, {
       role: this.#aggregator,
       stage: 'aggregate',
       begin: 'paillier_aggregate',
@@ -111,39 +111,42 @@ export class PaillierSession implements ProtocolSession {
     const sum = decoded(encryptedSumCodec.decode(bytes), this.#aggregator.name);
     this.#requireCohort(sum, cohort);
     if (this.#policy.decrypts === 'unmasked') {
-      const decrypted = await this.#decrypt(task, keys, sum);
+      const decrypted = await this.#decrypt(round, keys, sum);
       const names = sum.inputs.map(({ client }) => client);
       return requireNoFault(readDecryptedSum(server, decrypted, names));
     }
     const masked = requireNoFault(maskEncryptedSum(server, sum));
-    const decrypted = await this.#decrypt(task, keys, masked.message);
+    const decrypted = await this.#decrypt(round, keys, masked.message);
     return requireNoFault(unmaskDecryptedSum(masked.state, decrypted));
   }
 
   /** The key holder adds what clients masked themselves, and the aggregator keeps their masks. */
-  async #sumAtKeyHolder(
-    task: SecureSumTask,
-    keys: RoleKeys,
-    cohort: Cohort,
-    server: PaillierServerSetup,
-  ) {
+  async #sumAtKeyHolder(task: Round, keys: RoleKeys, cohort: Cohort, server: PaillierServerSetup) {
     const channel = keys.keyHolderChannel as ChannelKey;
-    const made = await this.#encrypt(task, keys, cohort, async (client, prepared, input) => {
-      const args = [
-        prepared,
-        encodeSetup(task, this.#parties, client.name),
-        keys.aggregatorChannel.published,
-        channel.published,
-        input,
-      ];
-      const [mask, masked] = await client.split(
-        await client.call('paillier_encrypt_masked', args, TWO_MESSAGES),
-      );
-      return [await client.read(mask as ExecutorValue), await client.read(masked as ExecutorValue)];
-    });
+    const [made, round] = await this.#encrypt(
+      task,
+      keys,
+      cohort,
+      async (client, prepared, input) => {
+        const args = [
+          prepared,
+          encodeSetup(task, this.#parties, client.name),
+          keys.aggregatorChannel.published,
+          channel.published,
+          input,
+        ];
+        const [mask, masked] = await client.split(
+          await client.call('paillier_encrypt_masked', args, TWO_MESSAGES),
+        );
+        return [
+          await client.read(mask as ExecutorValue),
+          await client.read(masked as ExecutorValue),
+        ];
+      },
+    );
     const messages = (place: 0 | 1) =>
       new Map([...made].map(([name, both]) => [name, both[place] as Uint8Array]));
-    using masks = await this.#collect(task, cohort, messages(0), {
+    using masks = await this.#collect(round, cohort, messages(0), {
       role: this.#aggregator,
       stage: 'collect-masks',
       begin: 'paillier_keep_masks',
@@ -152,7 +155,7 @@ export class PaillierSession implements ProtocolSession {
       first: keys.aggregator,
       channel: keys.aggregatorChannel,
     });
-    using inputs = await this.#collect(task, cohort, messages(1), {
+    using inputs = await this.#collect(round, cohort, messages(1), {
       role: this.#keyHolder,
       stage: 'decrypt',
       begin: 'paillier_collect',
@@ -179,28 +182,40 @@ export class PaillierSession implements ProtocolSession {
     );
   }
 
-  /** What each client that is still there makes of its value, by name. */
+  /** What each client that is still there makes of its value, by name; and where most come from. */
   async #encrypt<T>(
     task: SecureSumTask,
     keys: RoleKeys,
     cohort: Cohort,
     work: (client: Participant, prepared: ExecutorValue, input: ExecutorValue) => Promise<T>,
-  ): Promise<ReadonlyMap<string, T>> {
+  ): Promise<readonly [ReadonlyMap<string, T>, Round]> {
     const prepared = cohort.keep(await this.#keys.encryptors(cohort.present, keys, task));
     const values = new Map(
       this.#parties.clients.map(({ name }, i) => [name, task.inputs[i] as ExecutorValue]),
     );
+    const contexts = new StatedContexts();
+    const asked = cohort.present;
     const messages = cohort.keep(
-      await atSurvivors(cohort.present, this.#stage('encrypt', task), (client, i) =>
-        work(client, prepared[i] as ExecutorValue, values.get(client.name) as ExecutorValue),
-      ),
+      await atSurvivors(asked, this.#stage('encrypt', task), async (client, i) => {
+        const value = values.get(client.name) as ExecutorValue;
+        const [message] = await Promise.all([
+          work(client, prepared[i] as ExecutorValue, value),
+          contexts.ask(i, () => client.request('paillier_state_context', [value])),
+        ]);
+        return message;
+      }),
     );
-    return new Map(cohort.present.map(({ name }, i) => [name, messages[i] as T]));
+    const { present } = cohort;
+    const contextHash = contexts.decided('encrypt', (i) => present.includes(asked[i]!));
+    return [
+      new Map(present.map(({ name }, i) => [name, messages[i] as T])),
+      { ...task, contextHash },
+    ];
   }
 
   /** Brings the clients' messages to a role, one by one; those it refuses lose their clients. */
   async #collect<S>(
-    task: SecureSumTask,
+    task: Round,
     cohort: Cohort,
     messages: ReadonlyMap<string, Uint8Array>,
     { role, stage, begin, take, kind, first, channel }: Collecting<S>,
@@ -227,7 +242,7 @@ export class PaillierSession implements ProtocolSession {
     }
   }
 
-  async #decrypt(task: SecureSumTask, keys: RoleKeys, sum: EncryptedSum) {
+  async #decrypt(task: Round, keys: RoleKeys, sum: EncryptedSum) {
     const bytes = await this.#ask(task, this.#keyHolder, 'decrypt', 'paillier_decrypt', [
       keys.privateKey,
       this.#setup(task, this.#keyHolder),
@@ -275,13 +290,18 @@ export class PaillierSession implements ProtocolSession {
     return atRole(role, this.#stage(stage, task), (party) => party.request(uri, args));
   }
 
-  #setup(task: SecureSumTask, { name }: Participant): Uint8Array {
-    return encodeSetup(task, this.#parties, name);
+  #setup(task: Round, { name }: Participant): Uint8Array {
+    return encodeSetup(task, this.#parties, name, task.contextHash);
   }
 
   #stage(stage: string, task: SecureSumTask): StageOptions {
     return { stage, timeoutMs: this.#timeoutMs, request: task.options };
   }
+}
+
+/** A sum, and what all values in it must come from. */
+interface Round extends SecureSumTask {
+  readonly contextHash: Uint8Array | undefined;
 }
 
 /** How a role collects; see `#collect`. */

@@ -4,7 +4,6 @@
  * encoded answer. The identity, the roster and the policy are the client's own.
  */
 
-import { sha256 } from '#crypto';
 import {
   ExecutionError,
   type IntegerDType,
@@ -58,6 +57,7 @@ import { type IdentityProvider, simulatedIdentities } from '../identities.ts';
 import { inputVectors } from '../input-vectors.ts';
 import { bytesValue } from '../participant.ts';
 import type { SecureTerm } from '../protocol.ts';
+import { stateContextOperator } from '../stated-contexts.ts';
 
 /** What a client keeps from step to step. */
 export const secAggState = opaqueKind<ClientState>('secagg_state', { linear: true });
@@ -135,14 +135,7 @@ export function secAggOperators(options: SecAggOperatorOptions): readonly Operat
     lastOperator('secagg_unmask_survivors', survivorSetCodec, (state, message) =>
       unmaskSurvivors(state as never, message),
     ),
-    defineOperator({
-      uri: 'secagg_state_context',
-      signature: '(V -> uint8[?])',
-      purity: 'pure',
-      // Said before the round, so that the server knows what most of the clients mask.
-      release: { value: 'argument', does: 'state-context' },
-      run: (_, { context }) => bytesValue(sha256(context)),
-    }),
+    stateContextOperator('secagg_state_context'),
   ];
 }
 
@@ -180,7 +173,9 @@ const MASKS_VALUE: { readonly parameter: string; readonly release: Release } = {
 
 function largestOf({ maximum }: SumVector): bigint {
   if (typeof maximum === 'bigint') return maximum;
-  return maximum.reduce((most, each) => (each > most ? each : most), 0n);
+  let largest = 0n;
+  for (const each of maximum) if (each > largest) largest = each;
+  return largest;
 }
 
 function stepOperator<In extends object, Out>(

@@ -40,7 +40,7 @@ import {
 import type { RequestOptions } from '../../executor.ts';
 import { atSurvivors, type Lost, type Reachable } from '../cohort.ts';
 import { decoded, faultError, requireNoFault } from '../faults.ts';
-import { StatedContexts } from './stated-contexts.ts';
+import { StatedContexts } from '../stated-contexts.ts';
 import { removeMasksHere, type UnmaskingPool } from './unmasking.ts';
 
 /** A client as the round sees it. */
@@ -221,8 +221,10 @@ export class SecAggRound {
           const client = asked[i] as number;
           const message = encodeForClient(turn.messages.get(client) as ServerMessage);
           this.#toClients += message.length;
-          const stated = stage === 'advertise' ? this.#askContext(client, peer) : undefined;
-          const [answer] = await Promise.all([peer.answer(stage, message), stated]);
+          const [answer] = await Promise.all([
+            peer.answer(stage, message),
+            stage === 'advertise' ? this.#askContext(client, peer) : undefined,
+          ]);
           this.#take(client, stage, answer);
         },
       );
@@ -251,19 +253,13 @@ export class SecAggRound {
     this.#options.onAnswer?.(this.#name(client), stage);
   }
 
-  /** A client that does not say it is asked for its vectors all the same: they tell. */
   async #askContext(client: number, peer: SecAggPeer): Promise<void> {
-    if (this.#contexts === undefined || peer.statedContext === undefined) return;
-    try {
-      this.#contexts.take(client, await peer.statedContext());
-    } catch {
-      // Not needed of this one.
-    }
+    await this.#contexts?.ask(client, async () => peer.statedContext?.() ?? NOTHING_SAID);
   }
 
   #decideContext(): void {
     try {
-      this.#context = this.#contexts?.decided((client) => !this.#lost.has(client));
+      this.#context = this.#contexts?.decided('mask-vectors', (client) => !this.#lost.has(client));
     } catch (error) {
       this.#end();
       throw error;
@@ -366,5 +362,6 @@ const CODECS: { readonly [stage in SecAggServerStage]: MessageCodec<ClientMessag
   unmask: revealedSharesCodec as MessageCodec<ClientMessage>,
 };
 
+const NOTHING_SAID = new Uint8Array(0);
 const NAMED_AT_MOST = 5;
 const SAID_AT_MOST = 300;

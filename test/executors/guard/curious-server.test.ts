@@ -177,11 +177,16 @@ describe('reads a value', () => {
       expect(said.length).toBe(32);
     });
 
-    test('until it is to be released, which costs a round', async () => {
+    test.each<[string, BuildingBlock]>([
+      ['as it is', failing],
+      ['in further computations', call(addConstant(1), failing)],
+      ['in a struct', pair(SECRET, failing)],
+      ['in an element of what a function made', selection(call(pairOf, failing), 1)],
+    ])('(%s) until it is to be released, which costs a round', async (_, node) => {
       make({ protocols: { masking: {} }, roundsPerDay: 1 });
       using advertised = await advertise();
       using state = await guard.createSelection(advertised, 0);
-      using value = await put(call(addConstant(1), failing));
+      using value = await put(node);
       const party = participant('clients/0', guard);
       const release = () => party.request('masking_mask_input', [state, new Uint8Array(9), value]);
       const error = await failureOf(release());

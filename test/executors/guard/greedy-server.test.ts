@@ -103,6 +103,15 @@ describe('asks for what the policy does not list', () => {
 });
 
 describe('asks for too much', () => {
+  test('and sends data that has not its type', async () => {
+    for (const value of [ints(1, 2, 3), int(1), { kind: 'struct', elements: [] } as const]) {
+      const error = await failureOf(guard.createValue(value, int32(2)));
+      expect(error).toMatchObject({ code: 'execution.unsupported_value' });
+      expect(audit.at(-1)).toMatchObject({ kind: 'refused', rule: 'wellFormed' });
+    }
+    await expectUnharmed();
+  });
+
   test('kernels', async () => {
     make({ limits: { graphNodes: 10 } });
     const graph = compiledOf(INT, INT, (builder, [x]) => {

@@ -200,10 +200,24 @@ describe('the other protocols, where one client was given another model', () => 
     expect(await failureOf(stack.run(modularSum, 2))).toMatchObject({ reason: 'open-failed' });
   });
 
-  test('the key holder of Paillier leaves it out', async () => {
-    await using stack = await attacked('paillier');
-    expect(await stack.run(secretSum, 2)).toBe(2 * sumOfSecrets(CLIENTS, 1));
-    expect(sumStep(stack).lost).toMatchObject([{ client: 'clients/1', stage: 'collect-masks' }]);
+  test.each([0, 1])('the aggregator of Paillier leaves it out (client %i)', async (victim) => {
+    await using stack = await guardedStack({
+      ...PROTOCOLS.paillier,
+      tampering: (client) => (client === victim ? otherModel : undefined),
+    });
+    expect(await stack.run(secretSum, 2)).toBe(2 * sumOfSecrets(CLIENTS, victim));
+    expect(sumStep(stack).lost).toMatchObject([
+      { client: `clients/${victim}`, stage: 'collect-masks' },
+    ]);
+  });
+
+  test('Paillier has no sum of clients that no half agrees with', async () => {
+    await using stack = await guardedStack({
+      ...PROTOCOLS.paillier,
+      tampering: (client) => (client < 2 ? otherModel : undefined),
+    });
+    const error = await failureOf(stack.run(secretSum, 2));
+    expect(error).toMatchObject({ reason: 'context-mismatch' });
   });
 });
 
