@@ -83,7 +83,12 @@ export class PaillierSession implements ProtocolSession {
   }
 
   /** The aggregator adds; the key holder decrypts what it gives, under a mask unless it is the server. */
-  async #sumAtAggregator(task: Round, keys: RoleKeys, cohort: Cohort, server: PaillierServerSetup) {
+  async #sumAtAggregator(
+    task: SecureSumTask,
+    keys: RoleKeys,
+    cohort: Cohort,
+    server: PaillierServerSetup,
+  ) {
     const [inputs, round] = await this.#encrypt(
       task,
       keys,
@@ -121,7 +126,12 @@ export class PaillierSession implements ProtocolSession {
   }
 
   /** The key holder adds what clients masked themselves, and the aggregator keeps their masks. */
-  async #sumAtKeyHolder(task: Round, keys: RoleKeys, cohort: Cohort, server: PaillierServerSetup) {
+  async #sumAtKeyHolder(
+    task: SecureSumTask,
+    keys: RoleKeys,
+    cohort: Cohort,
+    server: PaillierServerSetup,
+  ) {
     const channel = keys.keyHolderChannel as ChannelKey;
     const [made, round] = await this.#encrypt(
       task,
