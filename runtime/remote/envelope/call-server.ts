@@ -50,7 +50,6 @@ export class CallServer implements SessionUser {
   readonly #answered = new Map<number, () => void>();
   /** Calls that are worked on, also those that nobody waits for any more. */
   #working = 0;
-  #last = 0;
   #ended = false;
   #drained: (() => void) | null = null;
 
@@ -80,11 +79,11 @@ export class CallServer implements SessionUser {
         this.#cancel(call);
         return;
       case 'request':
-        if (call <= this.#last) throw violation(`call ${call} came after call ${this.#last}`);
-        this.#last = call;
+        if (call < 1 || this.#served.has(call) || this.#session.outbox.has(call)) {
+          throw violation(`call ${call} has begun already, or cannot begin`);
+        }
         break;
       default:
-        if (call < 1 || call > this.#last) throw violation(`call ${call} has no beginning`);
     }
     try {
       if (head.case === 'request') this.#begin(call, head.value);
@@ -151,6 +150,7 @@ export class CallServer implements SessionUser {
   async #serve(call: number, serving: Serving, bytes: Uint8Array): Promise<void> {
     const { method, traceparent, controller, deadline } = serving;
     const { calls, around = (_, work) => work() } = this.#options;
+    const isAwaited = (): boolean => this.#served.get(call) === serving;
     try {
       const { maxMessageBytes } = this.#session.settings.limits;
       const request = decodeRequest(method, bytes, { maxBytes: maxMessageBytes });
@@ -160,7 +160,7 @@ export class CallServer implements SessionUser {
       );
       const undo = (): void => takeBack(calls, method, withoutValue(request), response);
       try {
-        if (this.#served.has(call)) {
+        if (isAwaited()) {
           this.#respond(call, responsePieces(method, response));
           // Those of data are large, and leave nothing behind.
           if (method !== 'compute') this.#remember(call, undo);
@@ -170,10 +170,10 @@ export class CallServer implements SessionUser {
         throw error;
       }
     } catch (error) {
-      if (this.#served.has(call)) this.#fail(call, error);
+      if (isAwaited()) this.#fail(call, error);
     } finally {
       this.#working -= 1;
-      this.#forget(call);
+      if (isAwaited()) this.#forget(call);
       this.#checkDrained();
     }
   }

@@ -41,6 +41,8 @@ export interface DataFrame {
   readonly number: number;
   readonly acknowledged: number;
   readonly parts: readonly IncomingPart[];
+  /** Length of all this. */
+  readonly bytes: number;
 }
 
 export interface IncomingPart {
@@ -214,7 +216,7 @@ function decodeData(bytes: Uint8Array): DataFrame {
     } else reader.skip(wireType, field);
   }
   if (reader.pos > reader.len) throw violation('a data frame ends too early');
-  return { kind: 'data', number, acknowledged, parts };
+  return { kind: 'data', number, acknowledged, parts, bytes: bytes.length };
 }
 
 function decodePart(bytes: Uint8Array): IncomingPart {

@@ -21,33 +21,38 @@ export interface OutgoingMessage {
 }
 
 export class Outbox {
-  /** In the order of their turns. */
-  readonly #messages = new Map<number, Sending>();
+  /** Those that share frames, in the order of their turns. */
+  readonly #turns = new Map<number, Sending>();
+  /** Large ones that wait for others of their kind: what a receiver holds in part is memory. */
+  readonly #waiting = new Map<number, Sending>();
+  #largeTurns = 0;
   #cancelled: number[] = [];
 
   /** Messages and notes that wait. */
   get size(): number {
-    return this.#messages.size + this.#cancelled.length;
+    return this.#turns.size + this.#waiting.size + this.#cancelled.length;
+  }
+
+  has(call: number): boolean {
+    return this.#turns.has(call) || this.#waiting.has(call);
   }
 
   add(message: OutgoingMessage): void {
-    const { call, bytes } = message;
-    const { pieces, length } = bytes;
-    this.#messages.set(call, {
-      message,
-      length,
-      offset: 0,
-      begun: false,
-      bytes: new PieceReader(pieces),
-    });
+    const { pieces, length } = message.bytes;
+    const isLarge = length > LARGE_BYTES;
+    const bytes = new PieceReader(pieces);
+    const sending = { message, length, isLarge, offset: 0, begun: false, bytes };
+    if (isLarge && this.#largeTurns >= MAX_LARGE_TURNS) this.#waiting.set(message.call, sending);
+    else this.#takeTurns(sending);
   }
 
   /** Takes back what has not gone of a message. @returns whether something of it has gone. */
   drop(call: number): boolean {
-    const sending = this.#messages.get(call);
+    const sending = this.#turns.get(call) ?? this.#waiting.get(call);
     if (sending === undefined) return true;
-    this.#messages.delete(call);
-    sending.message.released?.();
+    this.#waiting.delete(call);
+    if (this.#turns.has(call)) this.#finish(sending);
+    else sending.message.released?.();
     return sending.begun;
   }
 
@@ -57,9 +62,12 @@ export class Outbox {
   }
 
   clear(): void {
-    for (const { message } of this.#messages.values()) message.released?.();
-    this.#messages.clear();
+    const all = [...this.#turns.values(), ...this.#waiting.values()];
+    this.#turns.clear();
+    this.#waiting.clear();
+    this.#largeTurns = 0;
     this.#cancelled = [];
+    for (const { message } of all) message.released?.();
   }
 
   /** The parts of the next frame. @param room how many bytes they may have together, about. */
@@ -67,7 +75,7 @@ export class Outbox {
     const parts = this.#cancelled.splice(0, MOST_PARTS).map(cancelPart);
     let left = room - parts.length * SMALL;
     while (parts.length < MOST_PARTS) {
-      const [next] = this.#messages;
+      const [next] = this.#turns;
       if (next === undefined) break;
       const [call, sending] = next;
       const { message, length, offset, begun, bytes } = sending;
@@ -79,25 +87,52 @@ export class Outbox {
       const taken = Math.min(rest, Math.max(left, MIN_CHUNK_BYTES));
       parts.push({ head, offset, pieces: bytes.take(taken), length: taken });
       left -= taken;
-      this.#messages.delete(call);
-      if (taken === rest) message.released?.();
-      else {
+      if (taken === rest) {
+        this.#finish(sending);
+      } else {
         sending.begun = true;
         sending.offset += taken;
-        this.#messages.set(call, sending);
+        // The others first.
+        this.#turns.delete(call);
+        this.#turns.set(call, sending);
       }
     }
     return parts;
+  }
+
+  #takeTurns(sending: Sending): void {
+    if (sending.isLarge) this.#largeTurns += 1;
+    this.#turns.set(sending.message.call, sending);
+  }
+
+  /** A message that had its turns has no more. */
+  #finish({ message, isLarge }: Sending): void {
+    this.#turns.delete(message.call);
+    message.released?.();
+    if (!isLarge) return;
+    this.#largeTurns -= 1;
+    for (const [call, next] of this.#waiting) {
+      this.#waiting.delete(call);
+      this.#takeTurns(next);
+      return;
+    }
   }
 }
 
 interface Sending {
   readonly message: OutgoingMessage;
   readonly length: number;
+  readonly isLarge: boolean;
   readonly bytes: PieceReader;
   offset: number;
   begun: boolean;
 }
+
+/** A message that is longer is large. */
+const LARGE_BYTES = 256 * 1024;
+
+/** So many large messages share frames at a time. */
+const MAX_LARGE_TURNS = 4;
 
 /** Fewer than a receiver refuses. */
 const MOST_PARTS = 1024;

@@ -1,12 +1,13 @@
 /**
  * @file Data frames that were sent, until the other side says that it has them: what a broken link has
- * lost of them goes again over the next one.
+ * lost of them goes again over the next one. What is kept is where their bytes come from, and not the
+ * bytes: a message to a thousand clients is in memory once.
  */
 
-import { violation } from './frames.ts';
+import { encodeData, type OutgoingPart, violation } from './frames.ts';
 
 export class SentFrames {
-  #frames: Uint8Array[] = [];
+  #frames: SentFrame[] = [];
   /** Frames before it are acknowledged, and empty. */
   #oldest = 0;
   /** The next one to be sent over this link. */
@@ -15,12 +16,7 @@ export class SentFrames {
   #base = 1;
   #bytes = 0;
 
-  /** Number of the next new frame. */
-  get nextNumber(): number {
-    return this.#base + this.#frames.length;
-  }
-
-  /** Bytes that are not acknowledged. */
+  /** Bytes that are not acknowledged, about. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -30,18 +26,20 @@ export class SentFrames {
     return this.#next === this.#frames.length;
   }
 
-  /** Keeps a new frame, which is the next to be sent, or one of the next. */
-  push(frame: Uint8Array): void {
-    this.#frames.push(frame);
-    this.#bytes += frame.length;
+  /** Keeps a new frame, which is sent after those before. */
+  push(parts: readonly OutgoingPart[]): void {
+    let bytes = 0;
+    for (const { head, length } of parts) bytes += head.length + length;
+    this.#frames.push({ parts, bytes });
+    this.#bytes += bytes;
   }
 
-  /** The next frame for this link, in order. */
-  next(): Uint8Array | null {
+  /** The next frame for this link, in order. @param acknowledged what it tells the other side. */
+  next(acknowledged: number): Uint8Array | null {
     const frame = this.#frames[this.#next];
     if (frame === undefined) return null;
     this.#next += 1;
-    return frame;
+    return encodeData(this.#base + this.#next - 1, acknowledged, frame.parts);
   }
 
   /**
@@ -52,7 +50,7 @@ export class SentFrames {
     const end = number - this.#base + 1;
     if (end > this.#next) throw violation(`it acknowledges frame ${number}, which was not sent`);
     for (; this.#oldest < end; this.#oldest += 1) {
-      this.#bytes -= this.#frames[this.#oldest]?.length ?? 0;
+      this.#bytes -= this.#frames[this.#oldest]?.bytes ?? 0;
       this.#frames[this.#oldest] = NOTHING;
     }
     if (this.#oldest > MAX_EMPTY || this.#oldest === this.#frames.length) this.#compact();
@@ -71,7 +69,7 @@ export class SentFrames {
   }
 
   clear(): void {
-    this.#base = this.nextNumber;
+    this.#base += this.#frames.length;
     this.#frames = [];
     this.#oldest = 0;
     this.#next = 0;
@@ -86,7 +84,12 @@ export class SentFrames {
   }
 }
 
+interface SentFrame {
+  readonly parts: readonly OutgoingPart[];
+  readonly bytes: number;
+}
+
 /** In the place of a frame that is acknowledged. */
-const NOTHING = new Uint8Array(0);
+const NOTHING: SentFrame = { parts: [], bytes: 0 };
 
 const MAX_EMPTY = 256;

@@ -8,7 +8,6 @@ import { errorOf, transportError } from '../../../executors/remote/status.ts';
 import {
   type DataFrame,
   encodeControl,
-  encodeData,
   type IncomingFrame,
   type IncomingPart,
   violation,
@@ -142,7 +141,10 @@ export class Session {
         return;
       }
       port.read({
-        frame: (frame) => this.#frame(frame),
+        frame: (frame) => {
+          // After a goodbye, what was on its way may still come.
+          if (this.#attached === attachment) this.#frame(frame);
+        },
         closed: (reason) => this.#lose(attachment, reason),
         violated: (reason) => this.#violated(reason),
       });
@@ -233,14 +235,14 @@ export class Session {
         return encodeControl({ case: kind, acknowledged: this.#acknowledge() });
       }
     }
-    const again = this.#sent.next();
-    if (again !== null) return again;
     const { chunkBytes, windowBytes } = this.settings.limits;
-    if (this.outbox.size > 0 && this.#sent.bytes + chunkBytes <= windowBytes) {
-      const parts = this.outbox.fill(chunkBytes);
+    const isOpen = this.#sent.bytes + chunkBytes <= windowBytes;
+    if (this.#sent.allSent && this.outbox.size > 0 && isOpen) {
+      this.#sent.push(this.outbox.fill(chunkBytes));
+    }
+    if (!this.#sent.allSent) {
       due.ack = false;
-      this.#sent.push(encodeData(this.#sent.nextNumber, this.#acknowledge(), parts));
-      return this.#sent.next();
+      return this.#sent.next(this.#acknowledge());
     }
     if (!due.ack) return null;
     due.ack = false;
@@ -289,7 +291,7 @@ export class Session {
     }
   }
 
-  #data({ number, parts }: DataFrame): void {
+  #data({ number, parts, bytes }: DataFrame): void {
     if (number <= this.#received) {
       // It came before, and its acknowledgement was lost.
       if (number < 1) throw violation('a data frame has no number');
@@ -299,10 +301,8 @@ export class Session {
     if (number !== this.#received + 1) {
       throw violation(`frame ${number} came after frame ${this.#received}`);
     }
-    let bytes = 0;
     for (const part of parts) {
       this.#user.part(part);
-      bytes += part.chunk.length;
       if (this.#end !== null) return;
     }
     this.#received = number;

@@ -194,6 +194,13 @@ describe('what is too large', () => {
     await pair.close();
   });
 
+  it('waits for others of its kind, so that a receiver need not hold all of them in part', async () => {
+    const pair = await connected({ client: { limits: { maxBufferedBytes: 6_000_000 } } });
+    await Promise.all(Array.from({ length: 20 }, () => put(pair.remote, bytesOf(1_000_000))));
+    expect(pair.echo.methods).toHaveLength(20);
+    await pair.close();
+  });
+
   it('is refused when there are too many calls', async () => {
     const pair = await connected({ client: { limits: { maxCalls: 2 } } });
     pair.echo.gate = new Promise(() => {});

@@ -163,7 +163,6 @@ describe('a hostile coordinator', () => {
     ['says hello', frame({ kind: { case: 'hello', value: {} } })],
     ['welcomes twice', frame({ kind: { case: 'welcome', value: {} } })],
     ['answers', data(1, [{ call: 1n, head: { case: 'response', value: {} } }])],
-    ['goes on with a call that never began', data(1, [{ call: 1n, chunk: bytesOf(9) }])],
     ['begins call 0', data(1, [request(0, 'compute', 0, new Uint8Array(0))])],
     [
       'begins a call twice',
