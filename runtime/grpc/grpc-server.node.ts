@@ -130,7 +130,8 @@ class RunningService implements GrpcService {
 
   get address(): string {
     if (this.#listen.startsWith('unix:')) return this.#listen;
-    const host = hostOf(this.#listen);
+    const listened = hostOf(this.#listen);
+    const host = ANY_HOST.get(listened) ?? listened;
     return `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
   }
 
@@ -191,8 +192,13 @@ class RunningService implements GrpcService {
       stream.emit('error', grpcStatusOf(this.#refusal()));
       return;
     }
-    const session = sessionOf(stream);
-    if (session !== null) widenWindow(session, this.#limits.receiveWindowBytes);
+    try {
+      const session = sessionOf(stream);
+      if (session !== null) widenWindow(session, this.#limits.receiveWindowBytes);
+    } catch (error) {
+      stream.emit('error', grpcStatusOf(error));
+      return;
+    }
     const link = acceptedLink(stream);
     this.#links.add(link);
     stream.once('close', () => this.#links.delete(link));
@@ -256,6 +262,12 @@ const DEFAULT_LIMITS: GrpcServerLimits = {
   maxConnectionIdleMs: Number.POSITIVE_INFINITY,
   receiveWindowBytes: 2 ** 20,
 };
+
+/** Who listens on all addresses is reached on that of this machine. */
+const ANY_HOST: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+]);
 
 const DEFAULT_GRACE_MS = 5_000;
 

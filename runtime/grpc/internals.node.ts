@@ -6,6 +6,7 @@
  */
 
 import type { Http2Session, ServerHttp2Stream } from 'node:http2';
+import { transportError } from '../../executors/remote/status.ts';
 
 /** The stream of a call, if it is where we look for it. */
 export function http2StreamOf(call: object): ServerHttp2Stream | null {
@@ -15,10 +16,16 @@ export function http2StreamOf(call: object): ServerHttp2Stream | null {
   return isServerStream(stream) ? stream : null;
 }
 
-/** The connection of a call. */
+/**
+ * The connection of a call; `null` if it cannot be told.
+ * @throws TransportError `transport.cancelled` if it has ended.
+ */
 export function sessionOf(call: object): Http2Session | null {
-  const session = http2StreamOf(call)?.session;
-  return session === undefined || session.destroyed ? null : session;
+  const stream = http2StreamOf(call);
+  if (stream === null) return null;
+  const { session } = stream;
+  if (session !== undefined && !session.destroyed) return session;
+  throw transportError('transport.cancelled', 'The connection of the call has ended.');
 }
 
 /**

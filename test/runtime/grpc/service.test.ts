@@ -109,7 +109,8 @@ describe('plain text', () => {
     await expect(serveGrpc({ listen: '0.0.0.0:0', host })).rejects.toMatchObject(refused);
     expect(() => grpcCalls('192.0.2.1:1')).toThrow(expect.objectContaining(refused));
     const service = await opened.serve({ listen: '0.0.0.0:0', host, insecure: 'anywhere' });
-    const calls = opened.calls(`127.0.0.1:${service.port}`);
+    expect(service.address).toBe(`127.0.0.1:${service.port}`);
+    const calls = opened.calls(service.address);
     await expect(calls.call('getExecutor', request, LIMIT)).resolves.toBeDefined();
   });
 
