@@ -83,9 +83,8 @@ class InMemoryCalls implements ExecutorCalls {
     limit.signal.throwIfAborted();
     const sent = encodeRequest(method, request);
     requireSize(sent.length, this.#limits.maxBytes);
-    return await limit.within(
-      this.#exchange(method, sent, call, { ...options, signal: limit.signal }),
-    );
+    const exchanging = this.#exchange(method, sent, call, { ...options, signal: limit.signal });
+    return await limit.within(exchanging, (late) => takeBack(this.#served, method, request, late));
   }
 
   async #exchange<M extends ExecutorMethod>(

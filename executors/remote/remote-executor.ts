@@ -11,22 +11,16 @@ import {
   requireAssignable,
   type Type,
 } from '../../computations/types/index.ts';
-import {
-  blockToValueMessage,
-  type DecodeValueOptions,
-  toValueMessage,
-  type Value as ValueMessage,
-} from '../../computations/wire/index.ts';
+import type { DecodeValueOptions, Value as ValueMessage } from '../../computations/wire/index.ts';
 import { isBlock } from '../blocks.ts';
 import type { Cardinalities, ExecutorInput, RequestOptions } from '../executor.ts';
-import { SharedTensorValue } from '../leaf/shared-tensor.ts';
 import { readAgain } from '../materialized.ts';
 import { TreeExecutor } from '../tree-executor.ts';
 import { StructNode, ValueNode } from '../value-tree.ts';
 import type { ExecutorCalls } from './calls.ts';
-import { shareEncoding } from './message-codec.ts';
 import { receivedValue, requireMembers } from './received-value.ts';
 import { SentFunctions } from './sent-functions.ts';
+import { messageOf, messageOfBlock } from './sent-values.ts';
 import { type Body, type MakingMethod, RemoteSession, type SessionCall } from './session.ts';
 
 export interface RemoteExecutorOptions {
@@ -91,7 +85,7 @@ export class RemoteExecutor extends TreeExecutor {
       disposeDelayMs,
     });
     this.#functions = new SentFunctions(
-      (block, signal) => this.#send(messageOfBlock(block), block.type, signal),
+      async (block, signal) => this.#send(messageOfBlock(block), block.type, signal),
       options.maxFunctions ?? 64,
     );
   }
@@ -241,50 +235,3 @@ function refTo({ id }: RemoteNode): {
 } {
   return { $typeName: 'tensorflow_federated.v0.ValueRef', id };
 }
-
-/** What goes to many executors is made a message once, and encoded once. */
-function messageOfBlock(block: BuildingBlock): ValueMessage {
-  let message = blockMessages.get(block);
-  if (message === undefined) {
-    message = blockToValueMessage(block);
-    shareEncoding(message);
-    blockMessages.set(block, message);
-  }
-  return message;
-}
-
-// Building blocks are immutable.
-const blockMessages = new WeakMap<BuildingBlock, ValueMessage>();
-
-/**
- * The same for data, of which only values of shared tensors are known to stay what they are as long as
- * somebody holds them.
- */
-function messageOf(value: MaterializedValue, type: Type): ValueMessage {
-  if (!isShared(value)) return toValueMessage(value, type);
-  let known = dataMessages.get(value);
-  if (known === undefined || known.type !== type) {
-    known = { type, message: toValueMessage(value, type) };
-    shareEncoding(known.message);
-    dataMessages.set(value, known);
-  }
-  return known.message;
-}
-
-function isShared(value: MaterializedValue): boolean {
-  switch (value.kind) {
-    case 'tensor':
-      return value instanceof SharedTensorValue;
-    case 'struct':
-      return value.elements.every(isShared);
-    case 'federated':
-      return value.members.every(isShared);
-    default:
-      return false;
-  }
-}
-
-const dataMessages = new WeakMap<
-  MaterializedValue,
-  { readonly type: Type; readonly message: ValueMessage }
->();

@@ -8,7 +8,7 @@ import { contentHash } from '../../computations/wire/index.ts';
 import { SharedWork } from '../caching/shared-work.ts';
 import type { ValueNode } from '../value-tree.ts';
 
-/** Sends a function; the caller gets the hold on the node. */
+/** Sends a function; the caller gets the hold on the node. It rejects, and never throws at once. */
 export type SendFunction = (block: BuildingBlock, signal: AbortSignal) => Promise<ValueNode>;
 
 export class SentFunctions {
@@ -27,7 +27,7 @@ export class SentFunctions {
     const hash = contentHash(block);
     let entry = this.#entries.get(hash);
     if (entry === undefined || entry.work.abandoned) {
-      if (entry !== undefined) entry.dropped = true;
+      if (entry !== undefined) drop(entry);
       entry = this.#start(block, hash);
     }
     this.#entries.delete(hash);
@@ -67,10 +67,15 @@ export class SentFunctions {
     for (const [hash, entry] of this.#entries) {
       if (this.#entries.size <= this.#maxEntries) return;
       this.#entries.delete(hash);
-      entry.dropped = true;
-      if (entry.waiting === 0) entry.node?.release();
+      drop(entry);
     }
   }
+}
+
+/** Whoever waits for it takes a hold of its own before. */
+function drop(entry: Entry): void {
+  entry.dropped = true;
+  if (entry.waiting === 0) entry.node?.release();
 }
 
 interface Entry {

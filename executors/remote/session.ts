@@ -51,6 +51,8 @@ export class RemoteSession {
   readonly #held = new Set<string>();
   /** Values that are to be disposed of. */
   #unwanted: string[] = [];
+  /** Values of which the service was told, but did not say yet that they are gone. */
+  readonly #leaving = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #disposing = new Set<Promise<void>>();
 
@@ -62,10 +64,8 @@ export class RemoteSession {
   /** @returns the number of the new value, which is ours until we dispose of it. */
   async make<M extends MakingMethod>(method: M, body: Body<M>, call: SessionCall): Promise<string> {
     const response = await this.#onExecutor(method, body, call);
-    const id = response.valueRef?.id;
-    if (id === undefined) throw wrongAnswer(method, 'no value');
-    this.#held.add(id);
-    return id;
+    if (response.valueRef === undefined) throw wrongAnswer(method, 'no value');
+    return response.valueRef.id;
   }
 
   compute(id: string, call: SessionCall): Promise<ExecutorResponse<'compute'>> {
@@ -94,7 +94,7 @@ export class RemoteSession {
     const executor = this.#executor;
     if (executor === null || this.#lost !== null) return;
     // Others may use the same executor, which lives on then; what we put there must not.
-    const ids = [...this.#held, ...this.#unwanted];
+    const ids = [...this.#held, ...this.#unwanted, ...this.#leaving];
     const deadline = Date.now() + this.#options.closeTimeoutMs;
     const limit = () => ({ timeoutMs: Math.max(1, deadline - Date.now()) });
     try {
@@ -137,9 +137,7 @@ export class RemoteSession {
     if (this.#asking === null || this.#asking.abandoned) {
       const asking: SharedWork<ExecutorId> = new SharedWork(async (abandoned) => {
         try {
-          const executor = await this.#askService(abandoned);
-          this.#executor = executor;
-          return executor;
+          return await this.#askService(abandoned);
         } finally {
           if (this.#asking === asking) this.#asking = null;
         }
@@ -156,9 +154,9 @@ export class RemoteSession {
     }));
     const message = create(ExecutorGroup.method.getExecutor.input, { cardinalities });
     const timeoutMs = this.#options.callTimeoutMs;
-    const { executor } = await this.#run('getExecutor', message, { signal, timeoutMs });
-    if (executor === undefined) throw wrongAnswer('getExecutor', 'no executor');
-    return executor;
+    await this.#run('getExecutor', message, { signal, timeoutMs });
+    if (this.#executor === null) throw wrongAnswer('getExecutor', 'no executor');
+    return this.#executor;
   }
 
   /** A call that ends with the session. */
@@ -172,10 +170,34 @@ export class RemoteSession {
     if (signal?.aborted) controller.abort(signal.reason);
     this.#running.add(controller);
     try {
-      return await this.#bounded(method, message, { signal: controller.signal, timeoutMs });
+      const response = await this.#bounded(method, message, {
+        signal: controller.signal,
+        timeoutMs,
+      });
+      this.#keep(method, message, response);
+      return response;
     } finally {
       this.#running.delete(controller);
       stop?.();
+    }
+  }
+
+  /**
+   * Notes what is ours from now on. Nothing is awaited between the answer and this, so that the end of
+   * the session comes before or after, and finds it in any case.
+   */
+  #keep<M extends ExecutorMethod>(
+    method: M,
+    message: ExecutorRequest<M>,
+    response: ExecutorResponse<M>,
+  ): void {
+    const isHeldAlready = method === 'getExecutor' && this.#executor !== null;
+    if (this.#closed || isHeldAlready) takeBack(this.#calls, method, message, response);
+    if (this.#closed) throw closed();
+    if ('valueRef' in response && response.valueRef !== undefined) {
+      this.#held.add(response.valueRef.id);
+    } else if ('executor' in response && response.executor !== undefined) {
+      this.#executor ??= response.executor;
     }
   }
 
@@ -201,16 +223,18 @@ export class RemoteSession {
     const executor = this.#executor;
     if (ids.length === 0 || executor === null || this.#closed || this.#lost !== null) return;
     this.#unwanted = [];
+    for (const id of ids) this.#leaving.add(id);
     const message = create(ExecutorGroup.method.dispose.input, {
       executor,
       valueRef: ids.map(refTo),
     });
     const disposing = this.#bounded('dispose', message, { timeoutMs: this.#options.callTimeoutMs })
       .then(
-        () => {},
         () => {
-          // They are told of again when the session ends, if it can be told anything then.
-          for (const id of ids) this.#held.add(id);
+          for (const id of ids) this.#leaving.delete(id);
+        },
+        () => {
+          // They are told of again when the session ends, if anything can be told then.
         },
       )
       .finally(() => this.#disposing.delete(disposing));

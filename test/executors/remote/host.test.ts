@@ -11,22 +11,10 @@ import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import { leafExecutor } from '../../../runtime/index.ts';
 import { addConstant, failUnlessSmall, INT, int } from '../blocks.ts';
-import { type TrackedBackend, trackedBackend } from '../tracked-backend.ts';
+import { backend, watchRejections } from './remote.helpers.ts';
 import { ask, deferred, ManualExecutor, Peer, settled } from './requests.helpers.ts';
 
-let backend: TrackedBackend;
-const unhandled: unknown[] = [];
-const remember = (reason: unknown): void => void unhandled.push(reason);
-
-beforeEach(async () => {
-  backend = await trackedBackend();
-  process.on('unhandledRejection', remember);
-});
-afterEach(async () => {
-  await settled();
-  process.off('unhandledRejection', remember);
-  expect(unhandled.splice(0)).toEqual([]);
-});
+watchRejections();
 
 const stack = ({ clients }: Cardinalities): Executor =>
   clients === undefined
