@@ -5,7 +5,8 @@ import { federatedComputation } from '../../../computations/index.ts';
 import { atClients, float32, int32 } from '../../../computations/types/index.ts';
 import { ExecutorHost } from '../../../executors/remote/host.ts';
 import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
-import { federatedSum } from '../../../intrinsics/index.ts';
+import { masking } from '../../../executors/secure/index.ts';
+import { federatedSecureSumBitwidth, federatedSum } from '../../../intrinsics/index.ts';
 import { type GrpcCalls, grpcCalls } from '../../../runtime/grpc/grpc-channel.node.ts';
 import { type GrpcService, serveGrpc } from '../../../runtime/grpc/grpc-server.node.ts';
 import { grpcWorkers } from '../../../runtime/grpc/grpc-workers.node.ts';
@@ -27,6 +28,7 @@ const workers: Worker[] = [];
 beforeAll(async () => {
   backend = await trackedBackend();
   for (let i = 0; i < 3; i++) workers.push(await startWorker());
+  workers.push(await startWorker({ answers: 'at-once' }));
 });
 
 afterAll(async () => {
@@ -37,10 +39,18 @@ afterAll(async () => {
   }
 });
 
-async function startWorker(listen = '127.0.0.1:0'): Promise<Worker> {
+async function startWorker({
+  listen = '127.0.0.1:0',
+  answers = 'when-made',
+}: {
+  readonly listen?: string;
+  readonly answers?: 'when-made' | 'at-once';
+} = {}): Promise<Worker> {
   const factory = localExecutorFactory({ backend });
+  const { operators } = masking().secureStack();
   const host = new ExecutorHost({
-    makeExecutor: workerExecutors({ leaf: () => leafExecutor(backend), factory }),
+    answers,
+    makeExecutor: workerExecutors({ leaf: () => leafExecutor(backend, { operators }), factory }),
   });
   const service = await serveGrpc({ listen, host: () => host.connect() });
   return { host, service, calls: grpcCalls(service.address, { maxReconnectMs: 100 }) };
@@ -58,11 +68,24 @@ describeExecutor(
   }),
   { skip: { placed: 'it knows no placements' }, ...sentWhole },
 );
+describeExecutor(
+  'clients of a service that answers at once, as that of TensorFlow Federated',
+  async () => ({
+    ...fixture,
+    create: (clients) => {
+      const remote = { answers: 'at-once' } as const;
+      const { calls } = workers[3] as Worker;
+      return remoteExecutorFactory([{ calls }], { backend, remote }).createExecutor({ clients });
+    },
+  }),
+);
 for (const clients of ['together', 'one-by-one'] as const) {
   describeExecutor(`workers over gRPC, clients ${clients}`, async () => ({
     ...fixture,
     create: (count) =>
-      remoteExecutorFactory(workers, { backend, clients }).createExecutor({ clients: count }),
+      remoteExecutorFactory(workers.slice(0, 3), { backend, clients }).createExecutor({
+        clients: count,
+      }),
   }));
 }
 
@@ -79,7 +102,7 @@ describe('a context over gRPC', () => {
     await first.service.close(0);
     expect(await context.invoke(sum, [[1, 2, 3]])).toBe(6);
     expect(first.host.usage.executors).toBe(0);
-    const again = await startWorker(first.service.address);
+    const again = await startWorker({ listen: first.service.address });
     await first.calls.ready();
     expect(await context.invoke(sum, [[1, 2, 3]])).toBe(6);
     expect(again.host.usage.executors).toBe(1);
@@ -92,9 +115,22 @@ describe('a context over gRPC', () => {
     await again.host.close();
   });
 
+  it('sums securely', async () => {
+    const secureSum = federatedComputation([atClients(int32())], (x) =>
+      federatedSecureSumBitwidth(x, 8),
+    );
+    const owned = workers.slice(0, 3).map(({ calls }) => ({ calls }));
+    const factory = remoteExecutorFactory(owned, { backend, secureAggregation: masking() });
+    const context = new ExecutionContext(factory);
+    expect(await context.invoke(secureSum, [[1, 2, 3, 4, 5]])).toBe(15);
+    await context.close();
+  });
+
   it('moves 16 MiB each way', async () => {
     const big = federatedComputation([atClients(float32(2 ** 22))], (x) => federatedSum(x));
-    const addresses = workers.map(({ service }, i) => ({ address: service.address, clients: i }));
+    const addresses = workers
+      .slice(0, 3)
+      .map(({ service }, i) => ({ address: service.address, clients: i }));
     const factory = remoteExecutorFactory(grpcWorkers(addresses), { backend });
     const context = new ExecutionContext(factory);
     const vector = new Float32Array(2 ** 22).fill(0.5);
