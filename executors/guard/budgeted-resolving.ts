@@ -8,14 +8,16 @@ import type { ValueNode } from '../value-tree.ts';
 import { LimitExceeded } from './syntax-limits.ts';
 
 export class BudgetedResolvingExecutor extends ReferenceResolvingExecutor {
+  readonly #limit: 'calls' | 'elementCalls';
   readonly #most: number;
   /** By the options that go along with all steps of a request. */
   readonly #calls = new WeakMap<RequestOptions, number>();
 
-  /** @param calls that one request may make. */
-  constructor(target: Executor, calls: number) {
+  /** @param limit names the limit of calls that one request may make, `most` is how many. */
+  constructor(target: Executor, limit: 'calls' | 'elementCalls', most: number) {
     super(target);
-    this.#most = calls;
+    this.#limit = limit;
+    this.#most = most;
   }
 
   protected override async apply(
@@ -26,7 +28,7 @@ export class BudgetedResolvingExecutor extends ReferenceResolvingExecutor {
   ): Promise<ValueNode> {
     const calls = (this.#calls.get(options) ?? 0) + 1;
     if (calls > this.#most) {
-      throw new LimitExceeded('calls', `A request makes more than ${this.#most} calls.`);
+      throw new LimitExceeded(this.#limit, `A request makes more than ${this.#most} calls.`);
     }
     this.#calls.set(options, calls);
     // Calls of nothing but syntax wait for nothing, and others want their turn.

@@ -12,7 +12,6 @@ import {
   PolicyError,
   ProtocolAbortError,
 } from '../../computations/types/index.ts';
-import { LimitExceeded } from './syntax-limits.ts';
 
 /** The same failure without what it says about data. */
 export function generalFailure(error: unknown): Error {
@@ -34,9 +33,12 @@ export function generalFailure(error: unknown): Error {
 
 /** Errors that were written for the server, or say nothing about data. */
 export function isPublic(error: unknown): boolean {
-  return (
-    error instanceof PolicyError || error instanceof LimitExceeded || error instanceof ContextError
-  );
+  return error instanceof PolicyError || isOfExecutor(error);
+}
+
+/** That an executor is closed, or does not know a handle, is the same for all data. */
+export function isOfExecutor(error: unknown): boolean {
+  return error instanceof ContextError;
 }
 
 const KEPT: ReadonlyMap<string, readonly [ExecutionErrorCode, string]> = new Map(

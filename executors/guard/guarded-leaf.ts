@@ -18,7 +18,6 @@ import type { Operator } from '../leaf/operator.ts';
 import { OperatorExecutor } from '../leaf/operators.ts';
 import { SequenceExecutor } from '../leaf/sequence.ts';
 import { TensorExecutor } from '../leaf/tensor.ts';
-import { ReferenceResolvingExecutor } from '../reference-resolving.ts';
 import type { IdentityProvider } from '../secure/identities.ts';
 import { maskingOperators } from '../secure/masking-operators.ts';
 import { clientOperators } from '../secure/paillier/client-operators.ts';
@@ -31,6 +30,7 @@ import {
 } from '../secure/quantization/options.ts';
 import { secAggOperators } from '../secure/secagg/operators.ts';
 import type { AuditSink } from './audit.ts';
+import { BudgetedResolvingExecutor } from './budgeted-resolving.ts';
 import { guardPolicy } from './check-policy.ts';
 import { checkedSource } from './data-rules.ts';
 import { GuardingExecutor } from './guarding-executor.ts';
@@ -84,7 +84,12 @@ export function guardedLeaf(options: GuardedLeafOptions): GuardingExecutor {
   const operators = [...protocolOperators(policy, ledger, options), ...(options.operators ?? [])];
   const source = checkedSource(dataSource ?? NO_DATA);
   const withData = (target: Executor): Executor => new DataExecutor(target, source);
-  const tensors = new ReferenceResolvingExecutor(withData(new TensorExecutor(backend)));
+  const { elementCalls } = policy.limits;
+  const tensors = new BudgetedResolvingExecutor(
+    withData(new TensorExecutor(backend)),
+    'elementCalls',
+    elementCalls,
+  );
   const calls = new OperatorExecutor(
     new SequenceExecutor(tensors),
     operators,

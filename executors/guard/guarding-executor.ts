@@ -77,7 +77,7 @@ export class GuardingExecutor implements Executor {
     });
     const releases = new ReleaseRules({ policy, ledger, audit, now });
     this.#labelling = new LabellingExecutor(target, { policy, operators, releases, audit });
-    this.#inner = new BudgetedResolvingExecutor(this.#labelling, policy.limits.calls);
+    this.#inner = new BudgetedResolvingExecutor(this.#labelling, 'calls', policy.limits.calls);
     this.#policy = policy;
     this.#limits = new SyntaxLimits(policy.limits);
     this.#audit = audit;

@@ -25,7 +25,7 @@ import { StructNode, TargetNode, type ValueNode } from '../value-tree.ts';
 import { tallyNow } from '../watching/value-size.ts';
 import type { AuditLog } from './audit.ts';
 import { dataIn, problemOfData } from './data-rules.ts';
-import { generalFailure, isPublic } from './failures.ts';
+import { generalFailure, isOfExecutor, isPublic } from './failures.ts';
 import {
   functionsIn,
   isFailed,
@@ -223,9 +223,9 @@ export class LabellingExecutor extends LayerExecutor {
     const free = this.#account(leastBytes(type));
     const marks: Marks = { label: 'private', provenance: provenanceOfData(block.uri, type) };
     try {
-      return await this.#attempt(type, marks, options, free, () =>
-        this.embedInTarget(block, type, unpermitted(options)),
-      );
+      const work = () => this.embedInTarget(block, type, unpermitted(options));
+      // That there is no data of a name is told.
+      return await this.#attempt(type, marks, options, free, work, isPublic);
     } catch (error) {
       free();
       throw error;
@@ -289,7 +289,7 @@ export class LabellingExecutor extends LayerExecutor {
     const elements = argument instanceof StructNode ? argument.elements : [];
     const value = elements[place ?? -1];
     if (value !== undefined) {
-      return { value, messages: elements.filter((element) => element !== value) };
+      return { value, messages: elements.filter((_, i) => i !== place) };
     }
     // A struct in one piece, whose elements cannot be told apart.
     if (labelOf(argument) !== 'private') return { value: argument, messages: [] };
@@ -347,13 +347,18 @@ export class LabellingExecutor extends LayerExecutor {
     options: RequestOptions,
     free: () => void,
     work: () => Promise<TargetNode>,
+    isTold: (error: unknown) => boolean = isOfExecutor,
   ): Promise<LabelledNode> {
     try {
       return new LabelledNode(await work(), marks, free);
     } catch (error) {
-      if (options.signal?.aborted || isPublic(error)) throw error;
-      this.#options.audit.failure(error, PRIVATE_VALUES);
-      return this.#failed(type, marks, free);
+      // Not even a limit that was reached: whether it was can depend on the data.
+      if (!isTold(error)) {
+        options.signal?.throwIfAborted();
+        this.#options.audit.failure(error, PRIVATE_VALUES);
+        return await this.#failed(type, marks, free);
+      }
+      throw error;
     }
   }
 
@@ -379,7 +384,9 @@ export class LabellingExecutor extends LayerExecutor {
     try {
       return await work();
     } catch (error) {
-      if (!isPrivate || signal?.aborted || isPublic(error)) throw error;
+      if (!isPrivate || isPublic(error)) throw error;
+      // What failed because it was to stop may quote data all the same.
+      signal?.throwIfAborted();
       const { audit } = this.#options;
       audit.failure(error, PRIVATE_VALUES);
       throw audit.told(generalFailure(error));

@@ -48,6 +48,8 @@ export interface GuardLimits {
   readonly typeLeaves: number;
   /** Calls that one request makes. @default 10,000 */
   readonly calls: number;
+  /** Calls of functions on the elements of sequences, in one operation on them. @default 10^7 */
+  readonly elementCalls: number;
   /** Kernels in one graph. @default 10,000 */
   readonly graphNodes: number;
   /** Floating point operations of one graph, estimated. @default 10^12 */
@@ -115,6 +117,7 @@ export const DEFAULT_GUARD_POLICY: GuardPolicy = {
     depth: 100,
     typeLeaves: 10_000,
     calls: 10_000,
+    elementCalls: 1e7,
     graphNodes: 10_000,
     graphFlops: 1e12,
     graphElements: 2 ** 28,

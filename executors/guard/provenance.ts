@@ -16,6 +16,7 @@ import {
   type Type,
 } from '../../computations/types/index.ts';
 import { contentHash } from '../../computations/wire/index.ts';
+import { toHex } from '../../protocols/index.ts';
 import { dataKey, keyOf } from '../caching/content-key.ts';
 
 /** 64 hexadecimal digits. */
@@ -28,7 +29,9 @@ export async function provenanceOfPublic(
 ): Promise<Provenance> {
   const key = await dataKey(value, type);
   // What can be read only once cannot be read for its hash: it is like nothing else.
-  if (key === null) return keyOf('provenance once', crypto.randomUUID());
+  if (key === null) {
+    return keyOf('provenance once', toHex(crypto.getRandomValues(new Uint8Array(32))));
+  }
   return keyOf('provenance public', key);
 }
 

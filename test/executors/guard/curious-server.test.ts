@@ -39,6 +39,7 @@ import {
   pair,
   plain,
   unnamed,
+  unnamedValue,
 } from '../blocks.ts';
 import { failureOf, printed } from '../secure/parties.ts';
 import {
@@ -197,6 +198,33 @@ describe('reads a value', () => {
       await refusedBy('roundsPerDay', release());
     });
 
+    test('or by a limit that depends on how long data is', async () => {
+      make({ limits: { elementCalls: 1 } });
+      const step = lambda('x', int32(1), reference('x', int32(1)));
+      const map = intrinsic(
+        'sequence_map',
+        func(structOf([unnamed(step.type), unnamed(ROWS)]), ROWS),
+      );
+      const reduce = intrinsic(
+        'sequence_reduce',
+        func(structOf([unnamed(ROWS), unnamed(INT), unnamed(TAKE_STATE.type)]), INT),
+      );
+      const reduced = (rows: BuildingBlock) =>
+        call(
+          reduce,
+          structBlock(
+            [call(map, pair(step, rows)), literal(int(0), INT), TAKE_STATE].map(unnamedValue),
+          ),
+        );
+      await refusedBy('privateValues', read(reduced(data('rows', ROWS))));
+      expect(audit.some(({ kind }) => kind === 'failed')).toBe(true);
+      const elements = [ints(1), ints(2)];
+      await refusedBy(
+        'limits.elementCalls',
+        put(reduced(literal({ kind: 'sequence', elements }, ROWS))),
+      );
+    });
+
     test('or by the type of data that it asks for', async () => {
       const failures: unknown[] = [];
       const sink = {
@@ -283,7 +311,7 @@ describe('misuses a protocol', () => {
     await expectUnharmed(error);
   });
 
-  test('by private data in the place of a message', async () => {
+  test('by private data in the place of a message, and of the value too', async () => {
     make(
       { protocols: { masking: {} } },
       { dataSource: { resolve: () => bytesValue(Uint8Array.of(7)) } },
@@ -293,7 +321,10 @@ describe('misuses a protocol', () => {
     using secretBytes = await put(data('bytes', BYTES));
     using own = await put(literal(ints(1, 2), int32(2)));
     const party = participant('clients/0', guard);
-    await refusedBy('privateValues', party.request('masking_mask_input', [kept, secretBytes, own]));
+    for (const value of [own, secretBytes]) {
+      const args = [kept, secretBytes, value];
+      await refusedBy('privateValues', party.request('masking_mask_input', args));
+    }
   });
 
   test.each<[string, GuardPolicyOptions]>([
@@ -353,6 +384,12 @@ describe('misuses a protocol', () => {
     await refusedBy('privateValues', value.compute({ permit }));
   });
 });
+
+/** `(<int32,int32[1]> -> int32)`: the state as it was, by a call of an element. */
+const TAKE_STATE = (() => {
+  const type = structOf([unnamed(INT), unnamed(int32(1))]);
+  return lambda('p', type, selection(reference('p', type), 0));
+})();
 
 const vectorSum = federatedComputation([atServer(int32())], () =>
   federatedSecureSum(federatedData('readings', int32(3)), 100_000),
