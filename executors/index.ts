@@ -10,6 +10,7 @@ export type {
   RequestOptions,
   StructElementValue,
 } from './executor.ts';
+export * from './guard/index.ts';
 export { DataExecutor, type DataSource } from './leaf/data-source.ts';
 export { type OpaqueKind, type OpaqueOptions, OpaqueValue, opaqueKind } from './leaf/opaque.ts';
 export {
@@ -46,6 +47,7 @@ export type {
   SecureSumStep,
 } from './progress.ts';
 export { ReferenceResolvingExecutor } from './reference-resolving.ts';
+export * from './remote/index.ts';
 export * from './secure/index.ts';
 export {
   type SecureStack,

@@ -12,6 +12,7 @@ export {
   rosterIdentities,
 } from './identities/roster-identities.ts';
 export type { ProgressEvent } from './invocation.ts';
+export type { InvocationRetry } from './invocation-retry.ts';
 export { type LeafExecutorOptions, leafExecutor } from './leaf-executor.ts';
 export { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-factory.ts';
 export * from './logging/index.ts';
@@ -24,6 +25,7 @@ export {
   type RemoteExecutorFactoryOptions,
   remoteExecutorFactory,
 } from './remote/remote-factory.ts';
+export { type WorkerExecutors, workerExecutors } from './remote/worker-executors.ts';
 export type { RemoteWorker } from './remote/workers.ts';
 export {
   type SizeReport,
@@ -31,6 +33,7 @@ export {
   type SizingExecutorFactoryOptions,
   sizingExecutorFactory,
 } from './sizing-factory.ts';
+export type { StackOptions } from './stack-options.ts';
 export * from './summation/index.ts';
 export * from './templates/index.ts';
 export {

@@ -5,6 +5,11 @@ export { Cohort, type CohortOptions } from './dial-in/cohort.ts';
 export { Coordinator, type CoordinatorOptions } from './dial-in/coordinator.node.ts';
 export type { CoordinatorProgram, ProgramSurroundings } from './dial-in/program.node.ts';
 export {
+  type CertificateIdentity,
+  certificateIdentity,
+  clientUri,
+} from './grpc/certificate-identity.node.ts';
+export {
   type GrpcCredentials,
   type TlsOptions,
   type TlsSources,
@@ -22,6 +27,7 @@ export {
   type ServeGrpcOptions,
   serveGrpc,
 } from './grpc/grpc-server.node.ts';
+export { grpcWorkers } from './grpc/grpc-workers.node.ts';
 export {
   type DevelopmentKeys,
   type DevelopmentKeysOptions,

@@ -9,7 +9,7 @@ import { printColumns } from '../worker/data/index.ts';
 import { clientLeaf } from './client-leaf.node.ts';
 import { type Command, UsageError } from './command.ts';
 import { readKeyFolder } from './key-folder.node.ts';
-import { positiveNumber, requiredOption, wholeNumber } from './options.ts';
+import { quantizationOf, requiredOption, wholeNumber } from './options.ts';
 import { packageVersion } from './version.node.ts';
 
 export const clientCommand: Command = {
@@ -64,13 +64,13 @@ Example:
       throw new UsageError(`${folder} has no identity.json: it is not the folder of a client.`);
     }
     const log = stderrLogger({ env }).with({ client: identity.client });
-    const clippingRange = positiveNumber('--clipping-range', values['clipping-range']);
-    const maxWeight = positiveNumber('--max-weight', values['max-weight']);
-    const quantization = {
-      ...(clippingRange !== undefined && { clippingRange }),
-      ...(maxWeight !== undefined && { maxWeight }),
-    };
-    using leaf = await clientLeaf({ ...values, quantization, roster, identity, log });
+    using leaf = await clientLeaf({
+      ...values,
+      quantization: quantizationOf(values),
+      roster,
+      identity,
+      log,
+    });
     for (const { name, kind, rows, columns } of leaf.data) {
       out(`${name}  ${kind}  ${rows ?? 'unknown'} rows  ${printColumns(columns)}`);
     }

@@ -1,5 +1,6 @@
 /** @file Options that several commands have, read in one way. */
 
+import type { QuantizationOptions } from '../../protocols/index.ts';
 import { UsageError } from './command.ts';
 
 /** @throws UsageError if the option was not given. */
@@ -29,4 +30,17 @@ export function positiveNumber(option: string, text: string | undefined): number
   const number = text.trim() === '' ? Number.NaN : Number(text);
   if (number > 0 && number < Number.POSITIVE_INFINITY) return number;
   throw new UsageError(`${option} takes a number above 0; got ${JSON.stringify(text)}.`);
+}
+
+/** How a client makes integers of its floats. */
+export function quantizationOf(values: {
+  readonly 'clipping-range'?: string | undefined;
+  readonly 'max-weight'?: string | undefined;
+}): QuantizationOptions {
+  const clippingRange = positiveNumber('--clipping-range', values['clipping-range']);
+  const maxWeight = positiveNumber('--max-weight', values['max-weight']);
+  return {
+    ...(clippingRange !== undefined && { clippingRange }),
+    ...(maxWeight !== undefined && { maxWeight }),
+  };
 }

@@ -7,12 +7,14 @@ import { coordinatorCommand } from './coordinator-command.node.ts';
 import { inspectCommand } from './inspect-command.node.ts';
 import { keysCommand } from './keys-command.node.ts';
 import { upCommand } from './up-command.node.ts';
+import { workerCommand } from './worker-command.node.ts';
 
 const COMMANDS: readonly Command[] = [
   inspectCommand,
   upCommand,
   coordinatorCommand,
   clientCommand,
+  workerCommand,
   keysCommand,
 ];
 

@@ -1,0 +1,149 @@
+/** @file The commands that serve: what they refuse on the command line, and how they start and stop. */
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+  atClients,
+  ExecutionContext,
+  federatedComputation,
+  federatedSum,
+  int32,
+  remoteExecutorFactory,
+  withContext,
+} from 'fedloom';
+import { grpcCalls, makeDevelopmentKeys } from 'fedloom/node';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runCommand } from '../../../runtime/cli/run-command.node.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'fedloom-commands-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function running(args: readonly string[]) {
+  const stop = new AbortController();
+  const printed = { out: '', error: '' };
+  const status = runCommand(args, {
+    out: (text) => {
+      printed.out += `${text}\n`;
+    },
+    error: (text) => {
+      printed.error += `${text}\n`;
+    },
+    env: { FEDLOOM_LOG: 'error' },
+    isTerminal: false,
+    signal: stop.signal,
+  });
+  return { status, printed, stop: () => stop.abort(new Error('enough')) };
+}
+
+async function announced(path: string): Promise<string> {
+  while (!existsSync(path) || readFileSync(path, 'utf8') === '') await wait(20);
+  return readFileSync(path, 'utf8');
+}
+
+test('--help lists the commands, and each has its own', async () => {
+  const { status, printed } = running(['--help']);
+  expect(await status).toBe(0);
+  const names = [...printed.out.matchAll(/^ {2}(\w+) {2}/gm)].map(([, name]) => name as string);
+  expect(names).toEqual(['inspect', 'up', 'coordinator', 'client', 'worker', 'keys']);
+  for (const name of names) {
+    const help = running([name, '--help']);
+    expect(await help.status).toBe(0);
+    expect(help.printed.out).toMatch(new RegExp(`^Usage: fedloom ${name}`));
+  }
+});
+
+describe.each([
+  [['client', '--keys', 'k'], /--connect is missing/],
+  [['client', '--connect', 'localhost:1'], /--keys is missing/],
+  [['client', '--connect', 'a:1', '--keys', 'k', '--max-failures', '-1'], /--max-failures/],
+  [['coordinator', '--listen', 'a:1'], /takes the module/],
+  [['coordinator', 'x.ts', '--keys', 'k'], /--listen is missing/],
+  [['worker', '--listen', '127.0.0.1:0'], /--keys, or --simulate/],
+  [['worker', '--listen', 'a:1', '--simulate', '--keys', 'k'], /--keys, or --simulate/],
+  [['up', '--clients', '2'], /--clients takes a whole number from 3/],
+  [['up', '--nonsense'], /nonsense/],
+  [['weave'], /no command 'weave'/],
+])('fedloom %j', (args, message) => {
+  test('is a wrong command line', async () => {
+    const { status, printed } = running(args);
+    expect(await status).toBe(2);
+    expect(printed.error).toMatch(message);
+    expect(printed.error).toContain('Usage:');
+  });
+});
+
+test('a worker of a simulation serves until it is stopped', async () => {
+  const file = join(folder, 'address');
+  const worker = running([
+    ...['worker', '--listen', '127.0.0.1:0', '--simulate', '--announce', file],
+  ]);
+  const address = await announced(file);
+  {
+    const calls = grpcCalls(address);
+    await using context = new ExecutionContext(
+      remoteExecutorFactory([{ calls, close: async () => calls[Symbol.asyncDispose]() }], {
+        remote: { answers: 'at-once' },
+      }),
+    );
+    const sum = federatedComputation([atClients(int32())], (x) => federatedSum(x));
+    expect(await withContext(context, () => sum([1, 2, 3]))).toBe(6);
+  }
+  worker.stop();
+  expect(await worker.status).toBe(0);
+});
+
+test('a coordinator ends with its program, and says how that ended', async () => {
+  await makeDevelopmentKeys(join(folder, 'keys'), { clients: ['a', 'b', 'c'] });
+  const program = (body: string): string => {
+    const path = join(folder, `${Math.random()}.mjs`);
+    writeFileSync(path, `export default async ({ out, args, signal }) => { ${body} };`);
+    return path;
+  };
+  const coordinator = (module: string, ...more: readonly string[]) =>
+    running([
+      ...['coordinator', module, '--listen', '127.0.0.1:0'],
+      ...['--keys', join(folder, 'keys/server'), ...more],
+    ]);
+  const done = coordinator(program("out('done ' + args.join());"), '--', '--rounds', '3');
+  expect(await done.status).toBe(0);
+  expect(done.printed.out).toBe('done --rounds,3\n');
+
+  const failed = coordinator(program("throw new Error('no luck');"));
+  expect(await failed.status).toBe(1);
+  expect(failed.printed.error).toBe('no luck\n');
+
+  const file = join(folder, 'address');
+  const endless = program(
+    'await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));',
+  );
+  const stopped = coordinator(endless, '--announce', file);
+  await announced(file);
+  stopped.stop();
+  expect(await stopped.status).toBe(130);
+
+  const nothing = join(folder, 'nothing.mjs');
+  writeFileSync(nothing, 'export const x = 1;');
+  const none = coordinator(nothing);
+  expect(await none.status).toBe(1);
+  expect(none.printed.error).toMatch(/no default export that is a function/);
+});
+
+test('a client whose coordinator cannot be reached gives up with 4, and one without an identity is a wrong command line', async () => {
+  const keys = join(folder, 'keys');
+  await makeDevelopmentKeys(keys, { clients: ['a'] });
+  const lonely = running([
+    ...['client', '--connect', 'localhost:1', '--keys', join(keys, 'a'), '--max-failures', '1'],
+  ]);
+  expect(await lonely.status).toBe(4);
+  expect(lonely.printed.error).toMatch(/transport\./);
+  const wrong = running([
+    ...['client', '--connect', 'localhost:1', '--keys', join(keys, 'server')],
+  ]);
+  expect(await wrong.status).toBe(2);
+  expect(wrong.printed.error).toMatch(/identity.json/);
+});
