@@ -13,6 +13,7 @@ import {
   containsType,
   type FunctionType,
   type MaterializedValue,
+  type StructType,
   type Type,
 } from '../../computations/types/index.ts';
 import { contentHash } from '../../computations/wire/index.ts';
@@ -21,7 +22,7 @@ import { isBlock } from '../blocks.ts';
 import type { Executor, ExecutorInput, RequestOptions } from '../executor.ts';
 import type { Operator, ReleasePermit } from '../leaf/operator.ts';
 import { LayerExecutor } from '../tree-executor.ts';
-import { StructNode, TargetNode, type ValueNode } from '../value-tree.ts';
+import { releaseAll, StructNode, TargetNode, type ValueNode } from '../value-tree.ts';
 import { tallyNow } from '../watching/value-size.ts';
 import type { AuditLog } from './audit.ts';
 import { dataIn, problemOfData } from './data-rules.ts';
@@ -183,6 +184,9 @@ export class LabellingExecutor extends LayerExecutor {
     type: Type,
     options: RequestOptions,
   ): Promise<ValueNode> {
+    if (value.kind === 'struct' && type.kind === 'struct') {
+      return this.#embedPublicStruct(value.elements, type, options);
+    }
     let bytes = 0;
     tallyNow(value, (_, __, more) => {
       bytes += more;
@@ -197,6 +201,25 @@ export class LabellingExecutor extends LayerExecutor {
       free();
       throw error;
     }
+  }
+
+  /** Element by element, as if it were made of them: transports send a struct in one way or the other. */
+  async #embedPublicStruct(
+    values: readonly MaterializedValue[],
+    type: StructType,
+    options: RequestOptions,
+  ): Promise<ValueNode> {
+    const nodes: ValueNode[] = [];
+    try {
+      for (const [i, element] of type.elements.entries()) {
+        const value = values[i] as MaterializedValue;
+        nodes.push(await this.#embedPublic(value, value, element.type, options));
+      }
+    } catch (error) {
+      releaseAll(nodes);
+      throw error;
+    }
+    return new StructNode(type, nodes);
   }
 
   /** Adds to what is held for the server, as long as any handle or struct has it. */

@@ -3,7 +3,21 @@
  * program or model than the rest contributes noise or nothing, whatever the server does about it.
  */
 
-import { int32, masking, paillier, perturbations, secAggPlus, tensorComputation } from 'fedloom';
+import {
+  atServer,
+  federatedBroadcast,
+  federatedComputation,
+  federatedData,
+  federatedMap,
+  federatedSecureSum,
+  int32,
+  masking,
+  paillier,
+  perturbations,
+  secAggPlus,
+  struct,
+  tensorComputation,
+} from 'fedloom';
 import { describe, expect, test } from 'vitest';
 import { literal } from '../../../computations/building-blocks.ts';
 import { toBlock } from '../../../computations/value.ts';
@@ -83,6 +97,23 @@ describe.each(Object.entries(PROTOCOLS) as [string, GuardedStackOptions][])(
     });
   },
 );
+
+test('clients here and clients behind a wire come from the same, whatever the model is made of', async () => {
+  const model = struct({ factor: int32(), offsets: struct({ pair: int32(2), one: int32() }) });
+  const score = tensorComputation([int32(), model], (secret, { factor, offsets }) =>
+    secret.mul(factor).add(offsets.one).add(offsets.pair.sum()),
+  );
+  const sum = federatedComputation([atServer(model)], (given) =>
+    federatedSecureSum(
+      federatedMap(score, [federatedData('secret', int32()), federatedBroadcast(given)]),
+      100_000,
+    ),
+  );
+  await using stack = await guardedStack({ clients: 6, remote: (client) => client % 2 === 1 });
+  const given = { factor: 2, offsets: { pair: [1, 2], one: 4 } };
+  expect(await stack.run(sum, given)).toBe(2 * sumOfSecrets(6) + 6 * 7);
+  expect(sumStep(stack).lost).toEqual([]);
+});
 
 /** Another model for one client: the scalar that the server broadcasts. */
 const otherModel: Tampering = {

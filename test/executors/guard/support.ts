@@ -39,6 +39,9 @@ import {
 } from '../../../executors/guard/index.ts';
 import type { DataSource } from '../../../executors/leaf/data-source.ts';
 import type { ProgressStep } from '../../../executors/progress.ts';
+import { ExecutorHost } from '../../../executors/remote/host.ts';
+import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
+import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
 import type { IdentityProvider } from '../../../executors/secure/identities.ts';
 import type { SecureAggregation } from '../../../executors/secure/index.ts';
 import { BYTES, bytesValue, participant } from '../../../executors/secure/participant.ts';
@@ -174,6 +177,8 @@ export interface GuardedStackOptions {
   readonly ledgers?: (client: number) => SessionLedger;
   /** What the server does to a client. */
   readonly tampering?: (client: number) => Tampering | undefined;
+  /** Who is asked over a wire. */
+  readonly remote?: (client: number) => boolean;
 }
 
 /** Server and guarded clients in one process. */
@@ -183,6 +188,7 @@ export async function guardedStack({
   leaf,
   ledgers,
   tampering = () => undefined,
+  remote = () => false,
 }: GuardedStackOptions = {}): Promise<GuardedStack> {
   const backend = await loadBackend();
   const identities = simulatedIdentities();
@@ -209,6 +215,10 @@ export async function guardedStack({
       guards[index] = guard;
       audits[index] = audit;
       const tampered = tampering(index);
+      if (remote(index)) {
+        const host = new ExecutorHost({ makeExecutor: async () => guard });
+        return new RemoteExecutor(inMemoryCalls(host));
+      }
       return tampered === undefined ? guard : new TamperingExecutor(guard, tampered);
     },
   });
