@@ -1,6 +1,7 @@
 /** @file The command line as a function: finds the command, and says what went wrong. */
 
 import { TransportError } from '../../computations/types/index.ts';
+import { privateDetailOf } from '../worker/data/index.ts';
 import { clientCommand } from './client-command.node.ts';
 import { type Command, type ExitCode, type Surroundings, UsageError } from './command.ts';
 import { coordinatorCommand } from './coordinator-command.node.ts';
@@ -83,8 +84,11 @@ function exitCodeOf(reason: unknown): ExitCode {
   }
 }
 
+/** What went wrong, in full: this is the machine of whoever's data it is. */
 function message(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  const detail = privateDetailOf(error);
+  if (detail !== undefined) return `${error.message}\n${detail}`;
   const isTypeScript = 'code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION';
   return isTypeScript
     ? `${error.message}\nA module in TypeScript needs a loader: NODE_OPTIONS='--import tsx' npx fedloom …`
