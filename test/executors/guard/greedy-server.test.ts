@@ -211,6 +211,16 @@ describe('asks for too much', () => {
     await refusedBy('limits.calls', put(whole));
   });
 
+  test('one call more than it may, in one request', async () => {
+    make({ limits: { calls: 2 } });
+    let node: BuildingBlock = literal(int(1), INT);
+    for (let i = 0; i < 2; i += 1) node = call(addConstant(1), node);
+    expect(await read(node)).toBe(3);
+    // Each request counts for itself.
+    expect(await read(node)).toBe(3);
+    await refusedBy('limits.calls', put(call(addConstant(1), node)));
+  });
+
   test('values, until it disposes of some', async () => {
     make({ limits: { values: 4 } });
     const held: ExecutorValue[] = [];
