@@ -78,7 +78,8 @@ function construct(
     const { rule = '' } = details;
     return new PolicyError(code as PolicyError['code'], message, { ...options, rule });
   }
-  const Class = CLASSES[name];
+  // The name may come from another process: `constructor` is no class of ours.
+  const Class = Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined;
   if (Class === undefined) return new Error(`[${code}] ${message}`, options);
   // Codes come from the same classes at the other side.
   return new Class(code as never, message, { ...details, ...options } as Options);

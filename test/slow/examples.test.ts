@@ -30,6 +30,10 @@ const checks: Record<string, (output: string) => void> = {
     expect(number(line(output, 'in the clear'))).toBe(59);
     expect(number(line(output, 'perturbations({ base })'))).toBe(59);
   },
+  'mnist-cluster': (output) => {
+    expect(output).toContain('5 clients dial in');
+    expect(number(line(output, 'round  2').split('accuracy')[1] ?? '')).toBeGreaterThan(70);
+  },
   'secure-mean-service': (output) => {
     expect(line(output, 'collectMaskedVectors')).toContain('Lake: the line is dead');
     expect(line(output, 'in it')).toContain('North, East, South, West');
