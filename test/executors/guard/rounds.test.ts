@@ -19,23 +19,37 @@ import {
   tensorComputation,
 } from 'fedloom';
 import { describe, expect, test } from 'vitest';
-import { literal } from '../../../computations/building-blocks.ts';
+import { data, literal } from '../../../computations/building-blocks.ts';
+import { loadBackend } from '../../../computations/tensors/index.ts';
+import { structOf, type Type } from '../../../computations/types/index.ts';
 import { toBlock } from '../../../computations/value.ts';
-import type { ExecutorInput } from '../../../executors/executor.ts';
+import type { ExecutorInput, ExecutorValue } from '../../../executors/executor.ts';
 import type { SecureSumStep } from '../../../executors/progress.ts';
 import {
+  exchangedState,
+  perturbationParameters,
+  perturbationsState,
+} from '../../../executors/secure/perturbations-operators.ts';
+import {
+  advertisedKeyCodec,
+  deliveredPerturbationsCodec,
   type MaskedInput,
   type MaskedVectors,
   maskedInputCodec,
   maskedVectorsCodec,
+  parametersCodec,
 } from '../../../protocols/index.ts';
 import { int } from '../blocks.ts';
-import { failureOf } from '../secure/parties.ts';
+import { failureOf, rosterOf, SESSION, setupFor, TERM } from '../secure/parties.ts';
 import {
+  BYTES,
   type GuardedStack,
   type GuardedStackOptions,
   guardedStack,
+  guardOf,
+  ints,
   modularSum,
+  participant,
   secretOf,
   secretSum,
   sumOfSecrets,
@@ -197,7 +211,8 @@ test('a client that says another context than it masks with is left out', async 
             // Says what all say, of which it knows nothing but its own; masks with its own.
             receives: (bytes) => (bytes.length === 32 ? new Uint8Array(32) : bytes),
           }
-        : undefined,
+        : // The liar comes first.
+          { isSlow: true },
   });
   expect(await stack.run(secretSum, 2)).toBe(2 * sumOfSecrets(5, 0));
 });
@@ -224,6 +239,50 @@ describe('the other protocols, where one client was given another model', () => 
     });
     const sum = (await stack.run(modularSum, 2)) as number;
     expect((sum - 2 * sumOfSecrets(CLIENTS, 1) + MODULUS) % MODULUS).not.toBe(0);
+  });
+
+  test('perturbations that were sent for one value hide no other', async () => {
+    const client = guardOf({
+      backend: await loadBackend(),
+      leaf: { policy: { protocols: { perturbations: {} }, smallestCohort: 1 } },
+    });
+    const party = participant('clients/0', client);
+    const split = async (value: ExecutorValue) => {
+      const [state, bytes] = await party.split(value);
+      return { state: state!, bytes: await party.read(bytes!) };
+    };
+    const stateAnd = (type: Type) =>
+      structOf([type, BYTES].map((each) => ({ name: null, type: each })));
+    const setup = setupFor('clients/0', { clients: 1 });
+    const parameters = parametersCodec.encode(perturbationParameters([TERM], 1, undefined));
+    const first = await split(
+      await party.call(
+        'perturbations_advertise',
+        [setup, parameters],
+        stateAnd(perturbationsState.type),
+      ),
+    );
+    const key = advertisedKeyCodec.decode(first.bytes);
+    if (key.kind === 'fault') throw new Error(key.message);
+    const rows = await client.createValue(data('pair', int32(2)), int32(2));
+    const exchange = (value: ExecutorValue) =>
+      party.call(
+        'perturbations_exchange',
+        [first.state, rosterOf({ 'clients/0': key.publicKey }), value],
+        stateAnd(exchangedState.type),
+      );
+    const second = await split(await exchange(rows));
+    const other = await client.createValue(ints(1, 2), int32(2));
+    const delivered = deliveredPerturbationsCodec.encode({
+      kind: 'delivered-perturbations',
+      session: SESSION,
+      round: 0,
+      client: 'clients/0',
+      perturbations: [],
+    });
+    const masked = party.request('perturbations_mask_input', [second.state, delivered, other]);
+    expect(await failureOf(masked)).toMatchObject({ reason: 'context-mismatch' });
+    await client.close();
   });
 
   test('perturbations do not open', async () => {

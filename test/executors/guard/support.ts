@@ -56,6 +56,8 @@ export interface Tampering {
   readonly sends?: (value: ExecutorInput, type: Type) => ExecutorInput;
   /** In the place of bytes that came back. */
   readonly receives?: (bytes: Uint8Array) => Uint8Array;
+  /** Lets the answers of others come first. */
+  readonly isSlow?: boolean;
 }
 
 export class TamperingExecutor implements Executor {
@@ -115,7 +117,8 @@ class TamperedValue implements ExecutorValue {
 
   async compute(options?: RequestOptions): Promise<MaterializedValue> {
     const value = await this.target.compute(options);
-    const { receives } = this.#tampering;
+    const { receives, isSlow } = this.#tampering;
+    for (let i = 0; isSlow && i < 8; i += 1) await new Promise((resolve) => setImmediate(resolve));
     if (receives === undefined || value.kind !== 'tensor') return value;
     return value.data instanceof Uint8Array ? bytesValue(receives(value.data)) : value;
   }
@@ -148,6 +151,8 @@ export function dataOf(client: number): DataSource {
           return new TensorValue('int32', [], Int32Array.of(secret));
         case 'readings':
           return ints(secret, secret + 1, secret + 2);
+        case 'pair':
+          return ints(secret % 100, 1);
         case 'rows':
           return { kind: 'sequence', elements: [ints(secret), ints(secret)] };
         case 'typo':
