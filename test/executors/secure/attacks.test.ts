@@ -88,15 +88,17 @@ describe('a masking client refuses', () => {
   test('a set-up that is cut off, changed or no set-up at all', async () => {
     const client = await partyOf(masking(), 'clients/0');
     const whole = setupFor('clients/0');
-    // The last term ends in its kind, its dtype, four bytes of length, and its bound in three.
+    // The last term ends in its kind, its dtype, four bytes of length, and its bound in three; four bytes
+    // of the length of no context follow.
     const changed = (fromEnd: number, byte: number) => whole.with(whole.length - fromEnd, byte);
     for (const bytes of [
       new Uint8Array(0),
       whole.subarray(0, -1),
       Uint8Array.of(...whole, 0),
-      changed(9, 7),
-      changed(8, DTYPES.indexOf('float32')),
-      changed(8, 200),
+      changed(13, 7),
+      changed(12, DTYPES.indexOf('float32')),
+      changed(12, 200),
+      setupFor('clients/0', { contextHash: new Uint8Array(31) }),
     ]) {
       const error = await failureOf(client.call('masking_advertise', [bytes], ADVERTISED));
       expect(error).toMatchObject({ name: 'ProtocolAbortError', reason: 'malformed-message' });
