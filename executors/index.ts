@@ -22,6 +22,10 @@ export {
   type OperatorStruct,
   type OperatorValue,
   operatorStruct,
+  type Release,
+  type ReleasedVector,
+  type ReleasePermit,
+  type ReleaseTerms,
 } from './leaf/operator.ts';
 export { OperatorExecutor, type OperatorExecutorOptions } from './leaf/operators.ts';
 export { SequenceExecutor } from './leaf/sequence.ts';

@@ -135,7 +135,7 @@ describe('an invocation', () => {
   test('compiles a computation once', async () => {
     let compilations = 0;
     class CountingFactory extends ScriptedFactory {
-      // What the stack handles is asked for by the compiler only.
+      // What the stack handles is asked for when the context is made, and by the compiler.
       get handles(): ReadonlySet<string> {
         compilations++;
         return new Set();
@@ -144,6 +144,7 @@ describe('an invocation', () => {
     await using context = new ExecutionContext(
       new CountingFactory(localExecutorFactory({ backend })),
     );
+    compilations = 0;
     expect(await context.invoke(sum, [[1]])).toBe(1);
     expect(await context.invoke(sum, [[1, 2]])).toBe(3);
     expect(compilations).toBe(1);

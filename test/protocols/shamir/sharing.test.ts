@@ -120,7 +120,9 @@ describe('a shared secret', () => {
         // Any other secret has exactly one polynomial through the shares, so they exclude none.
         const known = split(sharing).slice(0, sharing.threshold - 1);
         const field = new PrimeField(P);
-        const points = [...known.map(({ point }) => point), 2 ** 32 - 3];
+        const free = Array.from({ length: 13 }, (_, i) => 2 ** 32 - 1 - i);
+        const used = known.map(({ point }) => point);
+        const points = [...used, free.find((point) => !used.includes(point)) as number];
         const weights = weightsAtZero(field, points);
         const rest = known.reduce(
           (sum, { value }, i) => sum - weights[i]! * BigInt(`0x${toHex(value)}`),
