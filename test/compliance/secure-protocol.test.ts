@@ -29,35 +29,20 @@ describeSecureProtocol('masking on threads', () => masking({ minimumClients: 1 }
   threads: 2,
   runs: 3,
 });
-describeSecureProtocol(
-  'paillier on threads',
-  () => paillier({ ...quick, keyHolder: 'key_holder' }),
-  { threads: 2, runs: 3, dropouts: true },
-);
-describeSecureProtocol('secAgg', () => secAgg({ minimumClients: 1 }), { dropouts: true, runs: 4 });
+describeSecureProtocol('secAgg', () => secAgg({ minimumClients: 1 }), { dropouts: true, runs: 2 });
 describeSecureProtocol('secAggPlus', () => secAggPlus({ minimumClients: 1 }), {
   dropouts: true,
-  runs: 4,
+  runs: 2,
 });
 describeSecureProtocol(
   'secAgg, semi-honest',
   () => secAgg({ minimumClients: 1, model: 'semi-honest' }),
   { dropouts: true, runs: 4 },
 );
-describeSecureProtocol('secAgg on threads', () => secAgg({ minimumClients: 1 }), {
-  threads: 2,
-  runs: 3,
-  dropouts: true,
-});
 describeSecureProtocol('masking with remote parties', () => masking({ minimumClients: 1 }), {
   remote: true,
   runs: 3,
 });
-describeSecureProtocol(
-  'paillier with remote parties',
-  () => paillier({ ...quick, keyHolder: 'key_holder' }),
-  { remote: true, runs: 3, dropouts: true },
-);
 describeSecureProtocol('secAgg with remote parties', () => secAgg({ minimumClients: 1 }), {
   remote: true,
   runs: 3,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { searchBlumPrime } from '../../../protocols/paillier/blum-primes.ts';
 import { bestShape, FixedBase } from '../../../protocols/paillier/fixed-base.ts';
 import {
@@ -24,7 +24,7 @@ import {
   SquareRing,
 } from '../../../protocols/paillier/square-ring.ts';
 import { hasCloseFactors } from '../../../protocols/paillier/weak-moduli.ts';
-import { seeded, WITHOUT_VECTORS, wycheproof } from '../support.ts';
+import { seeded } from '../support.ts';
 
 /** By the definition, to compare with. */
 function slowPower(base: bigint, exponent: bigint, modulus: bigint): bigint {
@@ -215,24 +215,4 @@ it('searches Blum primes with both top bits set where the platform makes none', 
     expect(isProbablePrime(prime, rng)).toBe(true);
   }
   expect(await searchBlumPrime(100, seeded(1))).toBe(await searchBlumPrime(100, seeded(1)));
-});
-
-interface PrimalityVector {
-  readonly tcId: number;
-  readonly value: string;
-  readonly result: 'valid' | 'invalid' | 'acceptable';
-}
-
-const primalityVectors = wycheproof<PrimalityVector>('primality_test.json');
-
-describe.skipIf(!primalityVectors)(`Wycheproof primality (${WITHOUT_VECTORS})`, () => {
-  it('agrees with every vector', () => {
-    expect(primalityVectors!.length).toBeGreaterThan(300);
-    for (const { tcId, value, result } of primalityVectors!) {
-      // Two's complement, big-endian.
-      const candidate = BigInt.asIntN(4 * value.length, BigInt(`0x${value}`));
-      if (result === 'acceptable') continue;
-      expect(isProbablePrime(candidate, seeded(tcId)), `${tcId}`).toBe(result === 'valid');
-    }
-  });
 });

@@ -1,6 +1,6 @@
 /** @file The suite of secure aggregations with many random cases, and with keys of a real size. */
 
-import { masking, paillier, perturbations } from 'fedloom';
+import { masking, paillier, perturbations, secAgg, secAggPlus } from 'fedloom';
 import { describeSecureProtocol } from '../../compliance/secure-protocol.ts';
 
 const small = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 };
@@ -17,4 +17,27 @@ describeSecureProtocol(
   'paillier, 2048 bits',
   () => paillier({ modulusBits: 2048, minimumClients: 1 }),
   { runs: 3, dropouts: true },
+);
+describeSecureProtocol('secAgg, more runs', () => secAgg({ minimumClients: 1 }), {
+  dropouts: true,
+  runs: 8,
+});
+describeSecureProtocol('secAggPlus, more runs', () => secAggPlus({ minimumClients: 1 }), {
+  dropouts: true,
+  runs: 8,
+});
+describeSecureProtocol(
+  'paillier on threads',
+  () => paillier({ ...small, keyHolder: 'key_holder' }),
+  { threads: 2, runs: 3, dropouts: true },
+);
+describeSecureProtocol('secAgg on threads', () => secAgg({ minimumClients: 1 }), {
+  threads: 2,
+  runs: 3,
+  dropouts: true,
+});
+describeSecureProtocol(
+  'paillier with remote parties',
+  () => paillier({ ...small, keyHolder: 'key_holder' }),
+  { remote: true, runs: 3, dropouts: true },
 );

@@ -21,6 +21,13 @@ export function securedCases(clients: number): ByzantineCase[] {
   return cases;
 }
 
+/** Of the cases that differ in who is corrupt only, one. */
+export function representatives(clients: number): ByzantineCase[] {
+  return securedCases(clients).filter(
+    ({ corrupt }) => corrupt === setOf(Array(sizeOf(corrupt)).keys()),
+  );
+}
+
 export function describeCase({ clients, threshold, corrupt }: ByzantineCase): string {
   return `${clients} clients, threshold ${threshold}, corrupt [${membersOf(corrupt).join()}]`;
 }

@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
-import { readmeProgram, root } from './code-blocks.ts';
+import { readmeProgram, root } from '../package/code-blocks.ts';
 
 const program = readmeProgram();
 const entryPoints = Object.entries(manifest.exports).flatMap(([path, target]) =>
