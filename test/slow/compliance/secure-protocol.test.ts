@@ -5,13 +5,13 @@ import { describeSecureProtocol } from '../../compliance/secure-protocol.ts';
 
 const small = { modulusBits: 512, allowInsecureModulus: true, minimumClients: 1 };
 
-describeSecureProtocol('masking', () => masking({ minimumClients: 1 }), { runs: 60 });
-describeSecureProtocol('perturbations', () => perturbations({ minimumClients: 1 }), { runs: 60 });
-describeSecureProtocol('paillier', () => paillier(small), { runs: 40, dropouts: true });
+describeSecureProtocol('masking', () => masking({ minimumClients: 1 }), { runs: 30 });
+describeSecureProtocol('perturbations', () => perturbations({ minimumClients: 1 }), { runs: 30 });
+describeSecureProtocol('paillier', () => paillier(small), { runs: 20, dropouts: true });
 describeSecureProtocol(
   'paillier, key holder that adds',
   () => paillier({ ...small, keyHolder: 'key_holder' }),
-  { runs: 40, dropouts: true },
+  { runs: 20, dropouts: true },
 );
 describeSecureProtocol(
   'paillier, 2048 bits',
@@ -20,11 +20,11 @@ describeSecureProtocol(
 );
 describeSecureProtocol('secAgg, more runs', () => secAgg({ minimumClients: 1 }), {
   dropouts: true,
-  runs: 8,
+  runs: 6,
 });
 describeSecureProtocol('secAggPlus, more runs', () => secAggPlus({ minimumClients: 1 }), {
   dropouts: true,
-  runs: 8,
+  runs: 6,
 });
 describeSecureProtocol(
   'paillier on threads',
