@@ -111,9 +111,9 @@ const boundsOf = ({ clients, corrupt, neighbours, threshold, leastHonest }: Setu
 
 describe('sybils in graphs of chosen neighbours', () => {
   it.each([
-    { clients: 30, corrupt: 6, neighbours: 9, threshold: 8, leastHonest: 5, graphs: 400_000 },
-    { clients: 20, corrupt: 2, neighbours: 4, threshold: 4, leastHonest: 4, graphs: 300_000 },
-    { clients: 60, corrupt: 12, neighbours: 12, threshold: 10, leastHonest: 4, graphs: 100_000 },
+    { clients: 30, corrupt: 6, neighbours: 9, threshold: 8, leastHonest: 5, graphs: 200_000 },
+    { clients: 20, corrupt: 2, neighbours: 4, threshold: 4, leastHonest: 4, graphs: 150_000 },
+    { clients: 60, corrupt: 12, neighbours: 12, threshold: 10, leastHonest: 4, graphs: 60_000 },
   ])('succeed no more often than the bounds say: %o', (setup) => {
     const counts = simulate(setup);
     const bounds = boundsOf(setup);

@@ -9,8 +9,7 @@ const PROGRAM = fileURLToPath(new URL('./memory.program.ts', import.meta.url));
 
 test.each([
   ['flat', {}],
-  ['a tree', { maxFanout: 8 }],
-  ['with a cache', { caching: { maxEntries: 50 } }],
+  ['a tree with a cache', { maxFanout: 8, caching: { maxEntries: 50 } }],
 ])('%s: what is held after 200 rounds is within 5%% of what was held early', async (_, options) => {
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--expose-gc',
