@@ -87,6 +87,8 @@ class MapMerger {
   readonly #isPureLocal: (local: Local) => boolean;
   readonly #made: Local[] = [];
   readonly #replacements = new Map<string, BuildingBlock>();
+  /** Pure calls whose results were kept by a map that is not all-equal: no use where one must be. */
+  readonly #keptUnequal = new Set<string>();
 
   constructor(
     body: Body,
@@ -148,9 +150,9 @@ class MapMerger {
   /** Makes an output that needs no call at the participants. @returns false if it needs one. */
   #rearrange(output: Output): boolean {
     const { value, expression, allEqual } = output;
-    if (this.#callsFor([expression], value).length > 0) return false;
+    if (this.#callsFor([expression], output).length > 0) return false;
     const source =
-      expression.kind === 'reference' ? this.#graph.source(expression.name) : undefined;
+      expression.kind === 'reference' ? this.#sourceOf(expression.name, output) : undefined;
     if (source !== undefined) {
       this.#replacements.set(value.local.name, source.value);
       return true;
@@ -186,10 +188,10 @@ class MapMerger {
   #connected(outputs: readonly Output[]): readonly (readonly Output[])[] {
     const groups: { members: Output[]; ties: Set<string> }[] = [];
     for (const output of outputs) {
-      const calls = this.#callsFor([output.expression], output.value);
+      const calls = this.#callsFor([output.expression], output);
       const ties = new Set(calls.map(({ name }) => name));
       if (calls.some(({ value }) => value.kind === 'call' && value.function.kind === 'compiled')) {
-        for (const { name } of this.#sourcesFor([output.expression], calls, output.value)) {
+        for (const { name } of this.#sourcesFor([output.expression], calls, output)) {
           ties.add(name);
         }
       }
@@ -215,7 +217,7 @@ class MapMerger {
     const { placement } = first.value.type;
     const calls = this.#callsFor(
       group.map(({ expression }) => expression),
-      first.value,
+      first,
     );
     const outputOf = new Map(
       group.flatMap(({ value, expression }) =>
@@ -228,7 +230,7 @@ class MapMerger {
       ...group.map(({ expression }) => expression),
       ...shared.map(({ name, value }) => reference(name, value.type)),
     ];
-    const sources = this.#sourcesFor(results, calls, first.value);
+    const sources = this.#sourcesFor(results, calls, first);
     const fn = this.#mapper(sources, calls, results);
     const options = { allEqual: first.allEqual, provenance: commonProvenance(group) };
     const map = mapCall(fn, this.#together(sources, placement), options);
@@ -237,7 +239,7 @@ class MapMerger {
     for (const { name } of later) {
       const output = outputOf.get(name);
       const made = output === undefined ? undefined : this.#replacements.get(output.local.name);
-      if (made !== undefined && isPlaced(made)) this.#graph.addSource({ value: made, name });
+      if (made !== undefined && isPlaced(made)) this.#keep(made, name, calls);
     }
   }
 
@@ -263,7 +265,7 @@ class MapMerger {
       const element = select(group.length + index);
       const value = reference(this.#names.fresh(), element.type);
       this.#made.push({ name: value.name, value: element });
-      if (isPlaced(value)) this.#graph.addSource({ value, name: call.name });
+      if (isPlaced(value)) this.#keep(value, call.name, shared);
     });
   }
 
@@ -273,12 +275,26 @@ class MapMerger {
     this.#replacements.set(value.local.name, reference(name, call.type));
   }
 
+  /** Keeps the result of a call for outputs that are made later. */
+  #keep(value: Placed, name: string, calls: readonly Local[]): void {
+    this.#graph.addSource({ value, name });
+    const call = calls.find((each) => each.name === name);
+    const isUnequal = value.type.placement === 'clients' && !value.type.allEqual;
+    if (isUnequal && call !== undefined && this.#isPureLocal(call)) this.#keptUnequal.add(name);
+  }
+
+  /** What the members of a name come from, for an output; nothing if it is better computed again. */
+  #sourceOf(name: string, { allEqual }: Pick<Output, 'allEqual'>): Source | undefined {
+    return allEqual && this.#keptUnequal.has(name) ? undefined : this.#graph.source(name);
+  }
+
   /** The calls on members that expressions need, in order. */
-  #callsFor(expressions: readonly BuildingBlock[], { type }: MemberValue): readonly Local[] {
+  #callsFor(expressions: readonly BuildingBlock[], output: Output): readonly Local[] {
+    const { type } = output.value;
     const used = new Set(expressions.flatMap((each) => [...freeReferences(each)]));
     const needed: Local[] = [];
     for (const local of this.#graph.calls(type.placement).locals.toReversed()) {
-      if (!used.has(local.name) || this.#graph.source(local.name) !== undefined) continue;
+      if (!used.has(local.name) || this.#sourceOf(local.name, output) !== undefined) continue;
       needed.push(local);
       for (const name of freeReferences(local.value)) used.add(name);
     }
@@ -289,15 +305,15 @@ class MapMerger {
   #sourcesFor(
     expressions: readonly BuildingBlock[],
     calls: readonly Local[],
-    { anchor }: MemberValue,
+    output: Output,
   ): readonly Source[] {
     const names = new Set(
       [...calls.map(({ value }) => value), ...expressions].flatMap((each) => [
         ...freeReferences(each),
       ]),
     );
-    const sources = [...names].flatMap((name) => this.#graph.source(name) ?? []);
-    return sources.length === 0 ? [anchor] : sources;
+    const sources = [...names].flatMap((name) => this.#sourceOf(name, output) ?? []);
+    return sources.length === 0 ? [output.value.anchor] : sources;
   }
 
   /** Those of the calls whose results other outputs use directly. */
@@ -309,8 +325,9 @@ class MapMerger {
     const here = new Set(calls);
     const later = waiting.filter(({ value }) => value.type.placement === placement);
     const used = new Set<string>();
-    for (const { expression, value } of later) {
-      const others = this.#callsFor([expression], value).filter((call) => !here.has(call));
+    for (const output of later) {
+      const { expression } = output;
+      const others = this.#callsFor([expression], output).filter((call) => !here.has(call));
       for (const each of [expression, ...others.map((call) => call.value)]) {
         for (const name of freeReferences(each)) used.add(name);
       }
