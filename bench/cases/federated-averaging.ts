@@ -18,6 +18,7 @@ const LOCAL_EPOCHS = 5;
 
 const benchmark: Benchmark = {
   name: 'federated-averaging',
+  long: true,
   target: 'the own cost of the stack below 25 % of the total, at 1,000 clients over 100 rounds',
   async run() {
     const train = localTraining(LOCAL_EPOCHS);

@@ -75,6 +75,7 @@ const CASES: readonly Case[] = [
 
 const benchmark: Benchmark = {
   name: 'secagg',
+  long: true,
   target:
     'secAggPlus, 100 clients, 21 neighbours, 1,000,000 values, 10 % lost: a client masks in 20 ms, the ' +
     'server unmasks in 250 ms, an upload is 1.02 times the packed vector',
