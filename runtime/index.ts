@@ -18,7 +18,6 @@ export { type LocalExecutorFactoryOptions, localExecutorFactory } from './local-
 export * from './logging/index.ts';
 export { type ManagedFactoryOptions, managedExecutorFactory } from './managed-factory.ts';
 export * from './program-state/index.ts';
-export type { Selection } from './remote/cohort.ts';
 export { ConnectedClient } from './remote/connected-client.ts';
 export {
   type ClientEvent,
@@ -45,6 +44,7 @@ export {
   type RemoteExecutorFactoryOptions,
   remoteExecutorFactory,
 } from './remote/remote-factory.ts';
+export type { Selection } from './remote/selection.ts';
 export { type WorkerExecutors, workerExecutors } from './remote/worker-executors.ts';
 export type { RemoteWorker } from './remote/workers.ts';
 export {

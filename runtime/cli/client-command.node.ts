@@ -85,7 +85,7 @@ Example:
         platform: `node ${process.versions.node} ${process.platform} ${process.arch}`,
         version: packageVersion(),
       },
-      policy: { text: policy, hash: createHash('sha256').update(policy).digest() },
+      policy: { text: shortened(policy), hash: createHash('sha256').update(policy).digest() },
       makeExecutor: leaf.makeExecutor,
       onState: (state) => {
         const [level, message, fields] = described(state);
@@ -105,6 +105,13 @@ Example:
     return 0;
   },
 };
+
+/** A policy may list any number of computations; the hash is of all of it. */
+function shortened(policy: string): string {
+  return policy.length <= MAX_POLICY_TEXT ? policy : `${policy.slice(0, MAX_POLICY_TEXT - 1)}…`;
+}
+
+const MAX_POLICY_TEXT = 16_000;
 
 type Described = readonly [
   'debug' | 'info' | 'warn',

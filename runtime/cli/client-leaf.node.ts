@@ -8,7 +8,12 @@ import type { Executor } from '../../executors/executor.ts';
 import { guardPolicy } from '../../executors/guard/check-policy.ts';
 import { guardedLeaf } from '../../executors/guard/guarded-leaf.ts';
 import type { GuardPolicy } from '../../executors/guard/policy.ts';
-import type { Identity, IdentityRoster, QuantizationOptions } from '../../protocols/index.ts';
+import {
+  type Identity,
+  type IdentityRoster,
+  memoryLedger,
+  type QuantizationOptions,
+} from '../../protocols/index.ts';
 import { rosterIdentities } from '../identities/roster-identities.ts';
 import { fileSessionLedger } from '../identities/session-ledger.node.ts';
 import type { Logger } from '../logging/index.ts';
@@ -51,7 +56,8 @@ export async function clientLeaf(options: ClientLeafOptions): Promise<ClientLeaf
   const policy =
     options.policy === undefined ? guardPolicy() : await readPolicyFile(options.policy);
   const backend = await loadBackend();
-  const ledger = options.state === undefined ? undefined : fileSessionLedger(options.state);
+  // One for all sessions: a server that begins a new one gets no new rounds by it.
+  const ledger = options.state === undefined ? memoryLedger() : fileSessionLedger(options.state);
   const file =
     options.audit === undefined
       ? null
@@ -71,7 +77,7 @@ export async function clientLeaf(options: ClientLeafOptions): Promise<ClientLeaf
         identities,
         policy,
         quantization,
-        ...(ledger !== undefined && { ledger }),
+        ledger,
         audit: {
           record(entry) {
             file?.record(entry);

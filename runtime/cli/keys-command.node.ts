@@ -9,6 +9,7 @@ import {
 } from '../identities/development-ca.node.ts';
 import { alignColumns } from './align-columns.ts';
 import { type Command, UsageError } from './command.ts';
+import { wholeNumber } from './options.ts';
 
 export const keysCommand: Command = {
   name: 'keys',
@@ -70,10 +71,10 @@ function parse(args: readonly string[]): Request {
   if (values.renew && values.overwrite) {
     throw new UsageError('--renew keeps what --overwrite replaces; give one of them.');
   }
-  const count = wholeNumber('--clients', values.clients, MAX_CLIENTS) ?? 0;
+  const count = wholeNumber('--clients', values.clients, 1, MAX_CLIENTS) ?? 0;
   const clients = [...positionals, ...Array.from({ length: count }, (_, i) => `client-${i + 1}`)];
   if (clients.length === 0) throw new UsageError('Name at least one client, or give --clients.');
-  const days = wholeNumber('--days', values.days, MAX_DAYS);
+  const days = wholeNumber('--days', values.days, 1, MAX_DAYS);
   return {
     folder: values.out,
     json: values.json,
@@ -85,15 +86,6 @@ function parse(args: readonly string[]): Request {
       replace: values.overwrite ? 'everything' : values.renew ? 'certificates' : 'nothing',
     },
   };
-}
-
-function wholeNumber(option: string, text: string | undefined, max: number): number | undefined {
-  if (text === undefined) return undefined;
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (number >= 1 && number <= max) return number;
-  throw new UsageError(
-    `${option} takes a whole number from 1 to ${max}; got ${JSON.stringify(text)}.`,
-  );
 }
 
 function printTable({ holders, roster }: DevelopmentKeys): string {

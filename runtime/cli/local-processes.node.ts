@@ -17,9 +17,14 @@ export class LocalProcesses implements AsyncDisposable {
   readonly #running = new Set<LocalProcess>();
   #failed: Ended | null = null;
   readonly #whenFailed: (() => void)[] = [];
+  /** For an end that waits for nobody, such as that of a second interrupt. */
+  readonly #killAll = (): void => {
+    for (const each of this.#running) each.kill();
+  };
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
+    process.on('exit', this.#killAll);
   }
 
   /** Runs a command of this program; its output is that of this process. */
@@ -74,6 +79,7 @@ export class LocalProcesses implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running].map((each) => each.stop()));
+    process.off('exit', this.#killAll);
   }
 }
 
@@ -122,6 +128,11 @@ export class LocalProcess {
 
   get said(): string {
     return this.#said;
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
   }
 
   /** Asks it to end, and sees to it. */

@@ -9,8 +9,8 @@ import type { IdentityRoster } from '../../protocols/index.ts';
 import type { GrpcCredentials } from '../grpc/credentials.node.ts';
 import { type GrpcServerLimits, type GrpcService, serveGrpc } from '../grpc/grpc-server.node.ts';
 import type { InsecureChannels } from '../grpc/listen-address.node.ts';
-import type { Selection } from '../remote/cohort.ts';
 import { ConnectedClients, type ConnectedClientsOptions } from '../remote/connected-clients.ts';
+import type { Selection } from '../remote/selection.ts';
 import { Cohort } from './cohort.ts';
 
 export interface CoordinatorOptions {

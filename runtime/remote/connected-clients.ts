@@ -15,7 +15,6 @@ import { transportError } from '../../executors/remote/status.ts';
 import { toHex } from '../../protocols/crypto/bytes.ts';
 import type { Rng } from '../../protocols/crypto/interface.ts';
 import { SecretBytes } from '../../protocols/crypto/secret.ts';
-import { checkSelection, choose, isEligible, type Selection } from './cohort.ts';
 import { ConnectedClient } from './connected-client.ts';
 import type { CallerOptions } from './envelope/caller.ts';
 import {
@@ -38,6 +37,7 @@ import {
 import type { Port } from './envelope/port.ts';
 import type { SessionEnd } from './envelope/session.ts';
 import type { Link, PeerIdentity } from './link.ts';
+import { checkSelection, choose, isEligible, type Selection } from './selection.ts';
 
 export interface ConnectedClientsOptions extends CallerOptions {
   /**

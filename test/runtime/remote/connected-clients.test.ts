@@ -7,7 +7,6 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FrameSchema, HelloSchema } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import { deterministicRng } from '../../../protocols/crypto/random.ts';
-import { choose } from '../../../runtime/remote/cohort.ts';
 import {
   type ClientEvent,
   ConnectedClients,
@@ -21,6 +20,7 @@ import {
   memoryLinks,
   type RecordedFrame,
 } from '../../../runtime/remote/memory-link.ts';
+import { choose } from '../../../runtime/remote/selection.ts';
 import { connected, DESCRIPTION, echoClient, select } from './envelope.helpers.ts';
 
 afterEach(() => {
