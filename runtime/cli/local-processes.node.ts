@@ -95,11 +95,13 @@ export class LocalProcess {
     const [, program = ''] = process.argv;
     this.#child = spawn(process.execPath, [...process.execArgv, program, ...args], {
       env: { ...env, FEDLOOM_LOG: env.FEDLOOM_LOG ?? 'warn' },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // By the last one it notices when this process is gone, also if that was killed.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Not told by the terminal, but by this process, in order.
       detached: true,
     });
     const isMain = name === 'coordinator';
+    this.#child.channel?.unref();
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       if (isMain) out(text.replace(/\n$/, ''));
     });

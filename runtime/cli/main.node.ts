@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** @file The program `fedloom`. */
 
+import { endWithParent } from './parent.node.ts';
 import { runCommand } from './run-command.node.ts';
 
 // The first request to stop is asked for; whoever repeats it means it.
@@ -11,6 +12,8 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => process.exit(130));
   });
 }
+
+endWithParent(() => stop.abort(new Error('The process that started this one is gone.')));
 
 process.exitCode = await runCommand(process.argv.slice(2), {
   out: (text) => console.log(text),

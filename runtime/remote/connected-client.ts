@@ -105,6 +105,11 @@ export class ConnectedClient implements ExecutorCalls {
     return this.#session.canResume(received);
   }
 
+  /** @internal Whether a word came within so many milliseconds, that was asked for. */
+  isHeard(withinMs: number): Promise<boolean> {
+    return this.#session.isHeard(withinMs);
+  }
+
   /** @internal */
   attach(port: Port, received: number, welcome: Uint8Array): Promise<Error> {
     this.#peer = port.peer;

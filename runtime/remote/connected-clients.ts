@@ -4,9 +4,10 @@
  *
  * There is one session for a name. A link that shows the token of the session takes it over, also from
  * a link that seems to be alive. Without the token it begins a new session if the one before has no
- * link (its client has most likely begun anew); if it has one, the newcomer is refused as
- * `transport.unavailable`, so that it tries again: either the old link turns out to be dead, or there
- * are two clients of that name.
+ * link (its client has most likely begun anew). If it has one and the newcomer proves its name, the old
+ * link is asked whether it is alive: one that does not answer was left half-open by the client's last
+ * process. Otherwise the newcomer is refused as `transport.unavailable`, so that it tries again: either
+ * the old link turns out to be dead, or there are two clients of that name.
  */
 
 import { randomBytes } from '#crypto';
@@ -60,6 +61,11 @@ export interface ConnectedClientsOptions extends CallerOptions {
   readonly maxGreeting?: number;
   /** So long a hello may take, and then `admit`, in milliseconds. @default 10,000 */
   readonly helloMs?: number;
+  /**
+   * So long the link of a client may take to answer when somebody else comes and proves the same name,
+   * in milliseconds; less than `helloMs` of clients. @default 2000
+   */
+  readonly takeoverMs?: number;
   /** Draws cohorts. @default cryptographically secure */
   readonly random?: Rng;
   readonly onEvent?: (event: ClientEvent) => void;
@@ -95,6 +101,7 @@ export class ConnectedClients {
     this.#random = options.random ?? randomBytes;
     checkRange('maxClients', options.maxClients ?? 1, 1, 2 ** 24);
     checkRange('maxGreeting', options.maxGreeting ?? 1, 1, 2 ** 24);
+    checkRange('takeoverMs', options.takeoverMs ?? 1, 1, MAX_TIMER_MS);
     if (options.onEvent !== undefined) this.#listeners.add(options.onEvent);
   }
 
@@ -189,6 +196,7 @@ export class ConnectedClients {
     this.#admitting += 1;
     try {
       await this.#admit(hello, port.peer);
+      await this.#dropSilent(hello, port.peer);
       if (this.#closing !== null) throw closed();
       if (!port.isOpen) {
         throw transportError('transport.unavailable', 'The link was lost before the welcome.');
@@ -229,6 +237,26 @@ export class ConnectedClients {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /**
+   * Ends the link of a client that began anew, where that is still open but nobody is at its other end.
+   * Whoever only says a name gets nobody asked; and one that proves it, one question at a time.
+   */
+  async #dropSilent({ name, resume }: ClientHello, peer: PeerIdentity): Promise<void> {
+    const { takeoverMs = 2_000 } = this.#options;
+    const before = this.#members.get(name);
+    if (before === undefined || before.isAsked || peer.name === null) return;
+    const { client, token } = before;
+    if (!client.isConnected || (resume !== null && isToken(resume.token, token))) return;
+    before.isAsked = true;
+    const isAlive = await client.isHeard(takeoverMs);
+    before.isAsked = false;
+    if (isAlive || !client.isConnected) return;
+    const text = `The client came again from ${peer.address}, and did not answer here for ${takeoverMs} ms.`;
+    const reason = transportError('transport.unavailable', text);
+    client.abort(reason, 0);
+    this.#gone(before, { by: 'loss', reason });
   }
 
   /** The session that the client goes on with, or a new one. */
@@ -277,7 +305,12 @@ export class ConnectedClients {
     const client = new ConnectedClient(session, hello, peer, settings, {
       ...(traceparent && { traceparent }),
     });
-    const member = { client, token: new SecretBytes(randomBytes(TOKEN_BYTES)), isGone: false };
+    const member = {
+      client,
+      token: new SecretBytes(randomBytes(TOKEN_BYTES)),
+      isGone: false,
+      isAsked: false,
+    };
     this.#members.set(client.name, member);
     void client.ended.then((end) => this.#gone(member, end));
     return member;
@@ -363,6 +396,8 @@ interface Member {
   readonly client: ConnectedClient;
   readonly token: SecretBytes;
   isGone: boolean;
+  /** Whether it is being asked if it is alive, for one who claims to be the same. */
+  isAsked: boolean;
 }
 
 function closed(): Error {

@@ -71,6 +71,8 @@ export class Session {
   #closing: Promise<void> | null = null;
   #whenFlushed: (() => void) | null = null;
   #pastTraffic: Traffic = { received: 0, sent: 0 };
+  /** Told whether the peer was heard, by the next frame or the end of the link. */
+  readonly #listening = new Set<(heard: boolean) => void>();
 
   constructor(settings: SessionSettings) {
     this.settings = settings;
@@ -149,6 +151,27 @@ export class Session {
         violated: (reason) => this.#violated(reason),
       });
       this.flush();
+    });
+  }
+
+  /**
+   * Asks the peer for a word, over the link that there is now.
+   * @returns whether one came within so many milliseconds.
+   */
+  isHeard(withinMs: number): Promise<boolean> {
+    if (this.#attached === null) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const answer = (heard: boolean): void => {
+        clearTimeout(timer);
+        this.#listening.delete(answer);
+        resolve(heard);
+      };
+      let timer = setTimeout(() => {
+        // This process may have been busy: what has come meanwhile is read first.
+        timer = setTimeout(() => answer(false), 0);
+      }, withinMs);
+      this.#listening.add(answer);
+      this.#ask('ping');
     });
   }
 
@@ -264,6 +287,7 @@ export class Session {
 
   #frame(frame: IncomingFrame): void {
     this.#attached?.liveness.heard();
+    for (const tell of this.#listening) tell(true);
     try {
       switch (frame.kind) {
         case 'data':
@@ -337,6 +361,7 @@ export class Session {
     this.#attached = null;
     this.#pastTraffic = added(this.#pastTraffic, attached.port.traffic);
     attached.liveness.stop();
+    for (const tell of this.#listening) tell(false);
     attached.resolveLost(reason);
   }
 

@@ -162,6 +162,77 @@ describe('a name', () => {
     await pair.close();
   });
 
+  describe('that is proven, by a client that begins anew', () => {
+    const right = { name: 'ada', address: 'here' };
+
+    it('is given at once when the link before does not answer', async () => {
+      vi.useFakeTimers();
+      const events: string[] = [];
+      const pair = await connected({
+        link: { right },
+        coordinator: { onEvent: ({ kind }) => events.push(kind), takeoverMs: 500 },
+      });
+      const call = expect(select(pair.remote, 1)).rejects.toMatchObject({
+        code: 'transport.unavailable',
+        message: expect.stringContaining('came again from here'),
+      });
+      pair.links.stall();
+      const again = join(pair.clients, {}, { right });
+      await vi.advanceTimersByTimeAsync(400);
+      expect(pair.remote.isEnded).toBe(false);
+      await vi.advanceTimersByTimeAsync(200);
+      const { client } = await again;
+      await call;
+      expect(events).toEqual(['joined', 'lost', 'joined']);
+      expect(pair.clients.clients.map(({ isConnected }) => isConnected)).toEqual([true]);
+      const closed = Promise.all([client.close(), pair.close()]);
+      await vi.advanceTimersByTimeAsync(2000);
+      await closed;
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it('is not given while the link before answers', async () => {
+      const pair = await connected({ link: { right } });
+      await expect(join(pair.clients, {}, { right })).rejects.toMatchObject({
+        code: 'transport.unavailable',
+        message: expect.stringContaining('connected already'),
+      });
+      expect(await select(pair.remote, 1)).toBe(1);
+      await pair.close();
+    });
+
+    it('is asked for once, however many come', async () => {
+      vi.useFakeTimers();
+      const pair = await connected({ link: { right }, coordinator: { takeoverMs: 500 } });
+      pair.links.stall();
+      const first = join(pair.clients, {}, { right });
+      const others = Array.from({ length: 20 }, () =>
+        expect(join(pair.clients, {}, { right })).rejects.toMatchObject({
+          code: 'transport.unavailable',
+        }),
+      );
+      // Without waiting for the answer that the first one waits for.
+      await Promise.all(others);
+      await vi.advanceTimersByTimeAsync(600);
+      const { client } = await first;
+      const closed = Promise.all([client.close(), pair.close()]);
+      await vi.advanceTimersByTimeAsync(2000);
+      await closed;
+    });
+  });
+
+  it('that is only claimed is not given, though the link before does not answer', async () => {
+    vi.useFakeTimers();
+    const pair = await connected({ coordinator: { takeoverMs: 500 } });
+    pair.links.stall();
+    await expect(join(pair.clients)).rejects.toMatchObject({ code: 'transport.unavailable' });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(pair.remote.isEnded).toBe(false);
+    const closed = pair.close();
+    await vi.advanceTimersByTimeAsync(2000);
+    await closed;
+  });
+
   it('is not taken over with a token that is not its own', async () => {
     const pair = await connected();
     const other = await connected();
