@@ -285,8 +285,16 @@ export class LabellingExecutor extends LayerExecutor {
       throw this.#refusePrivateMessage(fn);
     }
     const isPrivate = labelOf(value) === 'private';
-    if (operator.release?.does === 'hide' && isFailed(value)) throw this.#nothingToRelease();
-    const permit = isPrivate ? this.#permit(provenanceOf(value)) : undefined;
+    // A sequence is made when it is read, which is before the terms are: whether that fails would be told
+    // whatever they are.
+    if (isPrivate && operator.release?.does === 'hide' && containsType(value.type, isSequence)) {
+      throw this.#refuse({
+        code: 'policy.release_refused',
+        rule: PRIVATE_VALUES,
+        message: `A secure sum takes tensors, and no ${compactNotation(value.type)}`,
+      });
+    }
+    const permit = isPrivate ? this.#permit(value) : undefined;
     const result = await this.#work(isPrivate, options, () =>
       this.applyInTarget(fn, argument, {
         ...unpermitted(options),
@@ -323,14 +331,19 @@ export class LabellingExecutor extends LayerExecutor {
     });
   }
 
-  #permit(provenance: Provenance): ReleasePermit & { readonly asked: boolean } {
-    const { releases } = this.#options;
+  #permit(value: ValueNode): ReleasePermit & { readonly asked: boolean } {
+    const { releases, audit } = this.#options;
     let asked = false;
     return {
       // The protocols hash it once more, to bytes of their own.
-      context: utf8(provenance),
+      context: utf8(provenanceOf(value)),
       check: (terms) => {
         asked = true;
+        // That there is no value is told where it would have left, and costs the same.
+        if (isFailed(value)) {
+          releases.spend(terms);
+          throw audit.told(generalFailure(undefined));
+        }
         releases.check(terms);
       },
       get asked() {
@@ -392,12 +405,6 @@ export class LabellingExecutor extends LayerExecutor {
     return new LabelledNode(target, { ...marks, failed: true }, free);
   }
 
-  /** That there is no value is told, as the release of one would be, for a round. */
-  #nothingToRelease(): Error {
-    this.#options.releases.spendRound();
-    return this.#options.audit.told(generalFailure(undefined));
-  }
-
   /** Does work of which no message may leave where private data is in it. */
   async #work<T>(
     isPrivate: boolean,
@@ -432,6 +439,10 @@ export class LabellingExecutor extends LayerExecutor {
 
 function isAbstract({ kind }: Type): boolean {
   return kind === 'abstract';
+}
+
+function isSequence({ kind }: Type): boolean {
+  return kind === 'sequence';
 }
 
 /** Nobody above has a say in what is released. */

@@ -30,23 +30,19 @@ export class ReleaseRules {
    * @throws PolicyError `policy.release_refused` or `policy.too_many_rounds`
    */
   check(terms: ReleaseTerms): void {
-    const { audit } = this.#options;
-    const problem = this.#problemOf(terms);
-    if (problem !== undefined) throw this.#refuse(problem);
-    this.spendRound();
+    this.spend(terms);
     const values = terms.vectors.reduce((sum, { length }) => sum + length, 0);
-    audit.record({
+    this.#options.audit.record({
       kind: 'released',
       rule: `protocols.${terms.protocol}`,
       detail: `${values} values in ${terms.vectors.length} vectors, in a cohort of ${terms.clients}`,
     });
   }
 
-  /**
-   * Uses up a round of this day.
-   * @throws PolicyError `policy.too_many_rounds` if there is none left.
-   */
-  spendRound(): void {
+  /** What `check` asks and costs, where there is nothing to release. */
+  spend(terms: ReleaseTerms): void {
+    const problem = this.#problemOf(terms);
+    if (problem !== undefined) throw this.#refuse(problem);
     if (this.#takeRound()) return;
     const { roundsPerDay } = this.#options.policy;
     throw this.#refuse({
