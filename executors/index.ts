@@ -52,6 +52,7 @@ export type {
 } from './progress.ts';
 export { ReferenceResolvingExecutor } from './reference-resolving.ts';
 export * from './remote/index.ts';
+export type { RollCall } from './roll.ts';
 export * from './secure/index.ts';
 export {
   type SecureStack,

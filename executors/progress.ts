@@ -1,6 +1,7 @@
 /** @file What executors tell about their progress, to whoever listens to an invocation. */
 
 import type { Lost, LostClient } from './lost-client.ts';
+import type { RollCall } from './roll.ts';
 
 export type ProgressStep =
   | IntrinsicStep
@@ -24,6 +25,8 @@ export interface ClientsStep {
   /** Clients that are done, or lost. */
   readonly done: number;
   readonly total: number;
+  /** Which of the clients, by their names (`clients/3`). */
+  readonly roll: RollCall;
 }
 
 /** A client failed in work of its own, and the computation goes on without it. Told once. */
@@ -41,13 +44,18 @@ export interface DroppedClientsStep {
   readonly lost: readonly LostClient[];
 }
 
-/** A stage of a secure protocol; told at its beginning, and whenever one party is done. */
+/**
+ * A stage of a secure protocol; told at its beginning, whenever one party is done, and when those that are
+ * not are waited for no longer.
+ */
 export interface ProtocolStep {
   readonly kind: 'protocol';
   readonly stage: string;
-  /** Parties that are done. */
+  /** Parties that are done, or parts of long work that nobody is asked for. */
   readonly done: number;
   readonly total: number;
+  /** Which of the parties, by their names (`clients/3`, `aggregator/0`), where any are asked. */
+  readonly roll?: RollCall;
 }
 
 /** A secure sum is made: whose values are in it, and who was lost on the way. */

@@ -4,6 +4,7 @@
  * invocations at the same time.
  */
 
+import type { Span } from '@opentelemetry/api';
 import type { BuildingBlock } from '../computations/building-blocks.ts';
 import type { AnyComputation, Computation } from '../computations/computation.ts';
 import type { Context, InvokeOptions } from '../computations/contexts/context.ts';
@@ -26,6 +27,7 @@ import type {
   RequestOptions,
 } from '../executors/executor.ts';
 import { interruptible } from '../executors/interruption.ts';
+import { withinSpan } from '../executors/spans.ts';
 import type { CompileLevel } from '../intrinsics/index.ts';
 import { CachingCompiler } from './caching-compiler.ts';
 import {
@@ -128,8 +130,9 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
     const { name } = computation;
     const listeners = this.#listeners.progress;
     const invocation = new Invocation({ ...options, number, computation: name, listeners });
-    const running = repeatedly(this.#retry, invocation, () =>
-      this.#run(computation, args, invocation),
+    const attributes = { 'fedloom.computation': name, 'fedloom.invocation': number };
+    const running = withinSpan('fedloom.invoke', { attributes }, (span) =>
+      repeatedly(this.#retry, invocation, () => this.#run(computation, args, invocation, span)),
     );
     this.#running.set(invocation, running);
     try {
@@ -199,6 +202,7 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
     computation: AnyComputation,
     args: readonly unknown[],
     invocation: Invocation,
+    span: Span,
   ): Promise<unknown> {
     const { signal } = invocation;
     signal.throwIfAborted();
@@ -212,6 +216,7 @@ export class ExecutionContext implements Context, AsyncDisposable, Disposable {
     };
     const argument = toArgument(named);
     invocation.report({ stage: 'start', cardinalities });
+    span.setAttribute('fedloom.clients', cardinalities.clients ?? 0);
     const executor = await this.#start(cardinalities, signal);
     let failed = true;
     let result: MaterializedValue;

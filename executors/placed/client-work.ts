@@ -11,6 +11,7 @@
 import type { MaterializedValue, Type } from '../../computations/types/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
 import { breathe, Interruption, interruptible } from '../interruption.ts';
+import { Roll } from '../roll.ts';
 import {
   clientFailed,
   firstLost,
@@ -101,7 +102,7 @@ export async function atEachChild<T extends Disposable>(
       }
       results[index] = substitute(error, index);
     }
-    oneIsDone?.();
+    oneIsDone?.(index, results[index]);
   };
   await Promise.all(children.map(run));
   if (failure !== null) {
@@ -173,7 +174,7 @@ export async function gatherFromEach<I, T>(
         if (substitute === undefined || options.signal?.aborted) throw error;
         result = substitute(error, index);
       }
-      oneIsDone?.();
+      oneIsDone?.(index, result);
       return result;
     }),
   );
@@ -224,7 +225,7 @@ export async function* readInOrder(
         value = loseClient({ client: site.numberOf(index), work: what, error }, type, options);
       }
       yield value;
-      oneIsDone?.();
+      oneIsDone?.(index, value);
       await breathe();
     }
   } finally {
@@ -253,14 +254,19 @@ const READ_AHEAD = 64;
 /** Reports how many clients are done, if somebody listens. */
 function countClients(
   total: number,
-  { placement }: Site,
+  { placement, numberOf }: Site,
   work: string,
   { onProgress }: RequestOptions,
-): (() => void) | null {
+): ((index: number, result: unknown) => void) | null {
   if (onProgress === undefined || placement !== 'clients' || total === 0) return null;
+  const roll = new Roll(total, (index) => `clients/${numberOf(index)}`);
   let done = 0;
-  onProgress({ kind: 'clients', work, done, total });
-  return () => onProgress({ kind: 'clients', work, done: ++done, total });
+  onProgress({ kind: 'clients', work, done, total, roll: roll.now(false) });
+  return (index, result) => {
+    done += 1;
+    if (!(result instanceof LostMember)) roll.answer(index);
+    onProgress({ kind: 'clients', work, done, total, roll: roll.now(done === total) });
+  };
 }
 
 function dispose(value: Disposable): void {

@@ -21,6 +21,7 @@ import {
 } from '../../computations/types/index.ts';
 import { isBlock } from '../blocks.ts';
 import type { ExecutorInput, ExecutorValue, RequestOptions } from '../executor.ts';
+import { withinSpan } from '../spans.ts';
 import { LayerExecutor } from '../tree-executor.ts';
 import { releaseAll, StructNode, type TargetNode, ValueNode } from '../value-tree.ts';
 import { FunctionNode } from './federation.ts';
@@ -77,7 +78,10 @@ export abstract class PlacedLayerExecutor extends LayerExecutor implements Place
     }
     requireAssignable(type.parameter, argument.type, `The argument of ${fn.uri}`);
     options.onProgress?.({ kind: 'intrinsic', uri: fn.uri });
-    return fn.primitive(argument, type, options);
+    const attributes = { 'fedloom.intrinsic': fn.uri };
+    return withinSpan('fedloom.intrinsic', { attributes }, () =>
+      fn.primitive(argument, type, options),
+    );
   }
 
   protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {

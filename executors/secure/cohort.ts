@@ -4,6 +4,7 @@
  * made is kept.
  */
 
+import type { Span } from '@opentelemetry/api';
 import {
   ExecutionError,
   PolicyError,
@@ -15,6 +16,8 @@ import { countdown } from '../countdown.ts';
 import type { ExecutorValue, RequestOptions } from '../executor.ts';
 import { Interruption } from '../interruption.ts';
 import type { Lost } from '../lost-client.ts';
+import { Roll } from '../roll.ts';
+import { withinSpan } from '../spans.ts';
 import type { LostInput, Participant } from './protocol.ts';
 
 /** Whoever takes part in a stage. */
@@ -63,11 +66,22 @@ export function requireWhole(option: string, given: number, least: number, most:
  * @throws ProtocolAbortError `protocol.client_lost` or `protocol.timeout`, or the client's own.
  * @throws the reason of the request's signal.
  */
-export async function atEveryone<T>(
+export function atEveryone<T>(
   parties: readonly Participant[],
   options: StageOptions,
   work: (party: Participant, index: number) => Promise<T>,
   discard: (result: T) => void = () => {},
+): Promise<T[]> {
+  return withinStage(parties.length, options, (span) =>
+    everyResult(parties, { ...options, span }, work, discard),
+  );
+}
+
+async function everyResult<T>(
+  parties: readonly Participant[],
+  options: SettleOptions,
+  work: (party: Participant, index: number) => Promise<T>,
+  discard: (result: T) => void,
 ): Promise<T[]> {
   const { outcomes, attempts } = await settle(parties, options, work);
   const failed = outcomes.findIndex(({ status }) => status === 'rejected');
@@ -100,11 +114,22 @@ export interface Survivors<T> {
  * @param discard frees the result of a client that answers after its time was up.
  * @throws the reason of the request's signal, and nothing else.
  */
-export async function atSurvivors<P extends Reachable<P>, T>(
+export function atSurvivors<P extends Reachable<P>, T>(
   parties: readonly P[],
   options: StageOptions,
   work: (party: P, index: number) => Promise<T>,
   discard: (result: T) => void = () => {},
+): Promise<Survivors<T>> {
+  return withinStage(parties.length, options, (span) =>
+    survivingResults(parties, { ...options, span }, work, discard),
+  );
+}
+
+async function survivingResults<P extends Reachable<P>, T>(
+  parties: readonly P[],
+  options: SettleOptions,
+  work: (party: P, index: number) => Promise<T>,
+  discard: (result: T) => void,
 ): Promise<Survivors<T>> {
   const { outcomes, attempts } = await settle(parties, options, work);
   if (options.request?.signal?.aborted) {
@@ -161,10 +186,24 @@ function lossReason(cause: unknown): Lost['reason'] {
   return refused ? 'refused' : 'failed';
 }
 
+interface SettleOptions extends StageOptions {
+  readonly span: Span;
+}
+
+/** A span for a stage; one that goes on without some parties is no failure. */
+function withinStage<T>(
+  asked: number,
+  { stage }: StageOptions,
+  work: (span: Span) => Promise<T>,
+): Promise<T> {
+  const attributes = { 'fedloom.stage': stage, 'fedloom.asked': asked };
+  return withinSpan('fedloom.stage', { attributes }, work);
+}
+
 /** Starts a stage at every party and waits until each has answered, failed or run out of time. */
 async function settle<P extends Reachable<P>, T>(
   parties: readonly P[],
-  { stage, timeoutMs, request = {} }: StageOptions,
+  { stage, timeoutMs, request = {}, span }: SettleOptions,
   work: (party: P, index: number) => Promise<T>,
 ): Promise<{
   readonly outcomes: readonly PromiseSettledResult<T>[];
@@ -174,11 +213,19 @@ async function settle<P extends Reachable<P>, T>(
   signal?.throwIfAborted();
   using interruption = new Interruption(signal);
   const total = parties.length;
-  let done = 0;
-  onProgress?.({ kind: 'protocol', stage, done, total });
+  const roll = new Roll(total, (index) => parties[index]?.name ?? '');
+  let isOver = false;
+  const tell = (): void => {
+    onProgress?.({ kind: 'protocol', stage, done: roll.answers, total, roll: roll.now(isOver) });
+  };
+  tell();
   const attempts = parties.map(async (party, index) => {
     const result = await work(party.within(request), index);
-    onProgress?.({ kind: 'protocol', stage, done: ++done, total });
+    // One that comes too late is no answer any more.
+    if (isOver) return result;
+    roll.answer(index);
+    isOver = roll.answers === total;
+    tell();
     return result;
   });
   const { expired, stop } = countdown(timeoutMs);
@@ -195,6 +242,11 @@ async function settle<P extends Reachable<P>, T>(
     ),
   );
   stop();
+  span.setAttribute('fedloom.answered', roll.answers);
+  if (!isOver) {
+    isOver = true;
+    tell();
+  }
   return { outcomes, attempts };
 }
 

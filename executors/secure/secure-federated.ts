@@ -29,6 +29,7 @@ import type {
 import { type Lost, withoutCauses } from '../lost-client.ts';
 import { LostMember } from '../placed/lost-clients.ts';
 import type { PlacedExecutor } from '../placed/placed-executor.ts';
+import { withinSpan } from '../spans.ts';
 import { DEFAULT_TIMEOUT_MS } from './cohort.ts';
 import { participant } from './participant.ts';
 import { requireAllowed } from './plain-aggregations.ts';
@@ -247,9 +248,12 @@ export class SecureFederatedExecutor implements Executor {
   ): Promise<SecureSum> {
     const session = crypto.getRandomValues(new Uint8Array(32));
     this.#requireOpen();
-    const sum = await this.#session(protocol)
-      .sum({ ...task, session })
-      .finally(() => this.#requireOpen());
+    const attributes = { 'fedloom.protocol': protocol.name, 'fedloom.asked': task.inputs.length };
+    const sum = await withinSpan('fedloom.secure_sum', { attributes }, async (span) => {
+      const made = await this.#session(protocol).sum({ ...task, session });
+      span.setAttribute('fedloom.answered', made.clients.length);
+      return made;
+    }).finally(() => this.#requireOpen());
     task.options?.onProgress?.({
       kind: 'secure-sum',
       protocol: protocol.name,

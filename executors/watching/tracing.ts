@@ -3,17 +3,11 @@
  * that the program installs, nothing is recorded. Sizes are recorded, and never values.
  */
 
-import {
-  type Attributes,
-  context,
-  type Span,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api';
-import { FedloomError, type MaterializedValue, type Type } from '../../computations/types/index.ts';
+import { type Attributes, type Span, type Tracer, trace } from '@opentelemetry/api';
+import type { MaterializedValue, Type } from '../../computations/types/index.ts';
 import { isBlock } from '../blocks.ts';
 import type { Executor, ExecutorInput, ExecutorValue, RequestOptions } from '../executor.ts';
+import { withinSpan } from '../spans.ts';
 import { tallyNow } from './value-size.ts';
 import { WrappingExecutor } from './wrapping.ts';
 
@@ -77,22 +71,13 @@ export class TracingExecutor extends WrappingExecutor {
     });
   }
 
-  async #within<T>(
+  #within<T>(
     name: string,
     attributes: Attributes,
     request: (span: Span) => Promise<T>,
   ): Promise<T> {
-    const span = this.#tracer.startSpan(name, {
-      attributes: { ...this.#attributes, ...attributes },
-    });
-    try {
-      return await context.with(trace.setSpan(context.active(), span), request, undefined, span);
-    } catch (error) {
-      fail(span, error);
-      throw error;
-    } finally {
-      span.end();
-    }
+    const all = { ...this.#attributes, ...attributes };
+    return withinSpan(name, { tracer: this.#tracer, attributes: all }, request);
   }
 }
 
@@ -115,11 +100,4 @@ function bytesOf(value: MaterializedValue): number {
     total += bytes;
   });
   return total;
-}
-
-/** Messages of errors may quote data, so only the kind of the error is recorded. */
-function fail(span: Span, error: unknown): void {
-  const kind = error instanceof Error ? error.name : typeof error;
-  span.setAttribute('error.type', error instanceof FedloomError ? error.code : kind);
-  span.setStatus({ code: SpanStatusCode.ERROR });
 }

@@ -3,6 +3,7 @@
 import type { Server } from '@grpc/grpc-js';
 import { ExecutorGroup } from '../../computations/wire/index.ts';
 import { interruptible } from '../../executors/interruption.ts';
+import { serveWithinSpan } from '../../executors/remote/call-spans.ts';
 import type { ExecutorCalls, ExecutorMethod } from '../../executors/remote/calls.ts';
 import {
   decodeRequest,
@@ -66,7 +67,15 @@ export class ConnectedExecutors {
     await Promise.all(this.#endings);
   }
 
-  async #answer<M extends ExecutorMethod>(
+  #answer(method: ExecutorMethod, bytes: Uint8Array, served: ServedCall): Promise<Uint8Array> {
+    const [traceparent] = served.call.metadata.get('traceparent');
+    const text = typeof traceparent === 'string' ? traceparent : undefined;
+    return serveWithinSpan({ method, system: 'grpc', traceparent: text }, () =>
+      this.#serve(method, bytes, served),
+    );
+  }
+
+  async #serve<M extends ExecutorMethod>(
     method: M,
     bytes: Uint8Array,
     { call, signal }: ServedCall,

@@ -12,6 +12,7 @@ import {
 import { ExecutorLinkService } from '../../computations/wire/gen/fedloom/v1/link_pb.ts';
 import { ExecutorGroup } from '../../computations/wire/index.ts';
 import { interruptible, onAbort } from '../../executors/interruption.ts';
+import { callWithinSpan } from '../../executors/remote/call-spans.ts';
 import type {
   CallOptions,
   ExecutorCalls,
@@ -21,6 +22,7 @@ import type {
 } from '../../executors/remote/calls.ts';
 import { decodeResponse, encodeRequest } from '../../executors/remote/message-codec.ts';
 import { transportError } from '../../executors/remote/status.ts';
+import { activeTraceparent } from '../../executors/remote/traceparent.ts';
 import type { Link } from '../remote/link.ts';
 import type { GrpcCredentials } from './credentials.node.ts';
 import { openedLink } from './grpc-link.node.ts';
@@ -123,7 +125,18 @@ class GrpcChannel implements GrpcCalls {
     return STATES[this.#client.getChannel().getConnectivityState(false)] ?? 'closed';
   }
 
-  async call<M extends ExecutorMethod>(
+  call<M extends ExecutorMethod>(
+    method: M,
+    request: ExecutorRequest<M>,
+    options: CallOptions,
+  ): Promise<ExecutorResponse<M>> {
+    const attributes = { 'fedloom.worker': this.address };
+    return callWithinSpan({ method, system: 'grpc', attributes }, () =>
+      this.#call(method, request, options),
+    );
+  }
+
+  async #call<M extends ExecutorMethod>(
     method: M,
     request: ExecutorRequest<M>,
     { signal, timeoutMs }: CallOptions,
@@ -131,7 +144,7 @@ class GrpcChannel implements GrpcCalls {
     const closed = this.#closed.signal;
     const bytes = encodeRequest(method, request);
     const response = await callUnary(this.#client, ExecutorGroup.method[method], bytes, {
-      metadata: this.#metadata,
+      metadata: withTraceparent(this.#metadata),
       signals: signal === undefined ? [closed] : [closed, signal],
       timeoutMs,
     }).catch((error: unknown) => {
@@ -226,6 +239,15 @@ function clientOf(address: string, options: GrpcChannelOptions, more: ChannelOpt
 function metadataOf({ metadata = {} }: GrpcChannelOptions): Metadata {
   const made = new Metadata();
   for (const [name, value] of Object.entries(metadata)) made.set(name, value);
+  return made;
+}
+
+/** As W3C has it, and with it gRPC's own instrumentations. */
+function withTraceparent(metadata: Metadata): Metadata {
+  const traceparent = activeTraceparent();
+  if (traceparent === undefined) return metadata;
+  const made = metadata.clone();
+  made.set('traceparent', traceparent);
   return made;
 }
 

@@ -1,5 +1,6 @@
 /** @file A client of the federation as its coordinator sees it: who it is, and the calls it serves. */
 
+import { callWithinSpan } from '../../executors/remote/call-spans.ts';
 import type {
   CallOptions,
   ExecutorCalls,
@@ -82,7 +83,10 @@ export class ConnectedClient implements ExecutorCalls {
     request: ExecutorRequest<M>,
     options: CallOptions,
   ): Promise<ExecutorResponse<M>> {
-    return this.#caller.call(method, request, options);
+    const attributes = { 'fedloom.client': this.name };
+    return callWithinSpan({ method, system: 'fedloom', attributes }, () =>
+      this.#caller.call(method, request, options),
+    );
   }
 
   /** Lets its calls finish, no longer than `drainMs`, and dismisses it. */

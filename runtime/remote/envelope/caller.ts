@@ -18,13 +18,17 @@ import type {
 import { decodeResponse, requestPieces } from '../../../executors/remote/message-codec.ts';
 import { errorOf, transportError } from '../../../executors/remote/status.ts';
 import { decodeStatus } from '../../../executors/remote/status-codec.ts';
+import { activeTraceparent } from '../../../executors/remote/traceparent.ts';
 import { Assembly, ByteBudget } from './assembly.ts';
 import { type IncomingPart, violation } from './frames.ts';
 import { MAX_TIMER_MS } from './options.ts';
 import type { Session, SessionUser } from './session.ts';
 
 export interface CallerOptions {
-  /** The context of the trace that a call belongs to, as in the header `traceparent` of W3C. */
+  /**
+   * The span that a call is a part of, as in the header `traceparent` of W3C, or that it is of none.
+   * @default the active one of OpenTelemetry
+   */
   readonly traceparent?: () => string | undefined;
 }
 
@@ -144,7 +148,8 @@ export class Caller implements ExecutorCalls, SessionUser {
     const call = this.#calls;
     const limitMs = Math.min(Math.max(1, Math.ceil(timeoutMs)), MAX_TIMER_MS);
     const deadline = performance.now() + limitMs;
-    const traceparent = this.#options.traceparent?.() ?? '';
+    const { traceparent: current = activeTraceparent } = this.#options;
+    const traceparent = current() ?? '';
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const text = `${method} took longer than ${timeoutMs} ms.`;

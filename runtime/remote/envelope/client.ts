@@ -3,6 +3,7 @@
  * over one link after the other.
  */
 
+import { serveWithinSpan } from '../../../executors/remote/call-spans.ts';
 import type { ExecutorCalls } from '../../../executors/remote/calls.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import type { Link } from '../link.ts';
@@ -150,7 +151,7 @@ export class EnvelopeClient {
       heartbeat: { ...heartbeat, graceMs: Math.min(heartbeat.graceMs, maxGraceMs) },
       peerMaxMessageBytes: maxMessageBytes,
     });
-    const server = new CallServer(session, { calls, ...(around && { around }) });
+    const server = new CallServer(session, { calls, around: inSpans(around) });
     const released = session.ended.then(async () => {
       if (this.#current?.session === session) this.#current = null;
       await calls.close();
@@ -160,6 +161,13 @@ export class EnvelopeClient {
     this.#current = { session, token, released, server };
     return session;
   }
+}
+
+/** A span around each call, a part of the caller's; what the program puts around is within it. */
+function inSpans(
+  around: NonNullable<CallServerOptions['around']> = (_, work) => work(),
+): NonNullable<CallServerOptions['around']> {
+  return (call, work) => serveWithinSpan({ ...call, system: 'fedloom' }, () => around(call, work));
 }
 
 interface Current {
