@@ -1,0 +1,65 @@
+/**
+ * @file Spans of calls between processes, one at either end, named and described as OpenTelemetry's
+ * semantic conventions for RPC have it.
+ */
+
+import { type Attributes, SpanKind } from '@opentelemetry/api';
+import { ExecutorGroup } from '../../computations/wire/index.ts';
+import { withinSpan } from '../spans.ts';
+import type { ExecutorMethod } from './calls.ts';
+import { callersContext } from './traceparent.ts';
+
+/** What carries a call: the envelope over any link, or the service of gRPC. */
+export type RpcSystem = 'fedloom' | 'grpc';
+
+export interface OutgoingCall {
+  readonly method: ExecutorMethod;
+  readonly system: RpcSystem;
+  /** Who is called. */
+  readonly attributes: Attributes;
+}
+
+export interface IncomingCall {
+  readonly method: ExecutorMethod;
+  readonly system: RpcSystem;
+  /** What the caller says of its trace; anything at all. */
+  readonly traceparent: string | undefined;
+}
+
+/** Makes a call in a span of the kind CLIENT; `activeTraceparent` names it meanwhile. */
+export function callWithinSpan<T>(
+  { method, system, attributes }: OutgoingCall,
+  call: () => Promise<T>,
+): Promise<T> {
+  const all = { ...DESCRIBED[system][method].attributes, ...attributes };
+  const { name } = DESCRIBED[system][method];
+  return withinSpan(name, { kind: SpanKind.CLIENT, attributes: all }, call);
+}
+
+/** Serves a call in a span of the kind SERVER, a part of the caller's. */
+export function serveWithinSpan<T>(
+  { method, system, traceparent }: IncomingCall,
+  serve: () => Promise<T>,
+): Promise<T> {
+  const { name, attributes } = DESCRIBED[system][method];
+  const parent = callersContext(traceparent);
+  return withinSpan(name, { kind: SpanKind.SERVER, attributes, parent }, serve);
+}
+
+interface Described {
+  readonly name: string;
+  readonly attributes: Attributes;
+}
+
+function describe(system: RpcSystem): { readonly [M in ExecutorMethod]: Described } {
+  const entries = Object.entries(ExecutorGroup.method).map(([key, { parent, name }]) => [
+    key,
+    {
+      name: `${parent.typeName}/${name}`,
+      attributes: { 'rpc.system': system, 'rpc.service': parent.typeName, 'rpc.method': name },
+    },
+  ]);
+  return Object.fromEntries(entries);
+}
+
+const DESCRIBED = { fedloom: describe('fedloom'), grpc: describe('grpc') };
