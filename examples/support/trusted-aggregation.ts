@@ -12,6 +12,7 @@ import {
   CHANNEL_KEY_PAIR,
   channelKeyOperator,
   channelKeys,
+  cohortOf,
   decoded,
   defineOperator,
   encodeSetup,
@@ -82,7 +83,8 @@ const addInputs = defineOperator({
   signature: '(<channel_keys,uint8[?],uint8[?]> -> uint8[?])',
   purity: 'random',
   run: async ([keys, message, inputs]) => {
-    const { session, clients, terms } = setupOf(message);
+    const setup = setupOf(message);
+    const { session, terms } = setup;
     const held = channelKeys.unwrap(keys);
     if (held.sessions.has(toHex(session))) throw new Error('This session had its sum.');
     held.sessions.set(toHex(session), Symbol('summed'));
@@ -90,8 +92,8 @@ const addInputs = defineOperator({
     // Exact sums stay far below 2^128.
     const moduli = terms.map(({ kind, bound }) => (kind === 'sum' ? 2n ** 128n : bound));
     let sums = terms.map(({ length }) => new Array<bigint>(length).fill(0n));
-    for (let i = 0; i < clients; i += 1) {
-      const vectors = parse(await openFrom(route(session, `clients/${i}`), held.keys, sealed[i]!));
+    for (const [i, client] of cohortOf(setup).entries()) {
+      const vectors = parse(await openFrom(route(session, client), held.keys, sealed[i]!));
       sums = sums.map((sum, t) => sum.map((x, j) => (x + BigInt(vectors[t][j])) % moduli[t]!));
     }
     return bytesValue(json(sums.map((vector) => vector.map(String))));

@@ -9,12 +9,14 @@ import {
   parseType,
   ValueError,
 } from '../../computations/types/index.ts';
+import { LEAST_MODULUS_BITS } from '../../protocols/index.ts';
 import {
   DEFAULT_GUARD_POLICY,
   GUARD_PROTOCOLS,
   type GuardLimits,
   type GuardPolicy,
   type GuardPolicyOptions,
+  type GuardProtocol,
   type ProtocolRules,
 } from './policy.ts';
 
@@ -67,15 +69,17 @@ function checkProtocols(protocols: unknown): void {
   for (const [name, each] of Object.entries(given)) {
     const path = `protocols.${name}`;
     const rules = record(each, path);
-    const secAgg = name === 'secAgg' || name === 'secAggPlus';
-    onlyKeys(
-      rules,
-      secAgg ? ['models', 'leastThreshold', 'smallestCohort'] : ['smallestCohort'],
-      `${path}.`,
-    );
+    onlyKeys(rules, [...(OWN_RULES[name as GuardProtocol] ?? []), 'smallestCohort'], `${path}.`);
     const { models, leastThreshold, smallestCohort } = rules as ProtocolRules;
+    const { keyHolder, modulusBits } = rules as ProtocolRules;
     if (smallestCohort !== undefined) {
       whole(`${path}.smallestCohort`, smallestCohort, 1, 2 ** 32 - 1);
+    }
+    if (keyHolder !== undefined && keyHolder !== 'server' && keyHolder !== 'key_holder') {
+      throw wrong(`${path}.keyHolder`, `'server' or 'key_holder'`, keyHolder);
+    }
+    if (modulusBits !== undefined) {
+      whole(`${path}.modulusBits`, modulusBits, LEAST_MODULUS_BITS, 16_384);
     }
     if (models !== undefined) checkModels(models, `${path}.models`);
     if (leastThreshold === undefined) continue;
@@ -83,6 +87,12 @@ function checkProtocols(protocols: unknown): void {
     if (!proportion) whole(`${path}.leastThreshold`, leastThreshold, 2, 2 ** 32 - 1);
   }
 }
+
+const OWN_RULES: { readonly [name in GuardProtocol]?: readonly (keyof ProtocolRules)[] } = {
+  secAgg: ['models', 'leastThreshold'],
+  secAggPlus: ['models', 'leastThreshold'],
+  paillier: ['keyHolder', 'modulusBits'],
+};
 
 function checkModels(models: unknown, path: string): void {
   const known = ['active', 'semi-malicious', 'semi-honest'];

@@ -6,12 +6,7 @@
 
 import type { Backend } from '../../computations/tensors/index.ts';
 import { ValueError } from '../../computations/types/index.ts';
-import {
-  DEFAULT_MODULUS_BITS,
-  memoryLedger,
-  type SecAggPolicy,
-  type SessionLedger,
-} from '../../protocols/index.ts';
+import { memoryLedger, type SecAggPolicy, type SessionLedger } from '../../protocols/index.ts';
 import type { Executor } from '../executor.ts';
 import { DataExecutor, type DataSource } from '../leaf/data-source.ts';
 import type { Operator } from '../leaf/operator.ts';
@@ -34,6 +29,7 @@ import { BudgetedResolvingExecutor } from './budgeted-resolving.ts';
 import { guardPolicy } from './check-policy.ts';
 import { checkedSource } from './data-rules.ts';
 import { GuardingExecutor } from './guarding-executor.ts';
+import { type GuardedPaillierOptions, paillierUnder } from './paillier-terms.ts';
 import type { GuardPolicy, GuardPolicyOptions, GuardProtocol } from './policy.ts';
 
 export interface GuardedLeafOptions {
@@ -54,7 +50,7 @@ export interface GuardedLeafOptions {
   readonly auditEntriesPerDay?: number;
   /** How this client makes integers of its floats. @default it does not */
   readonly quantization?: QuantizedAggregationOptions;
-  /** What this client asks of Paillier's parties; see `PaillierTerms`. */
+  /** What this client asks of Paillier's parties beyond its policy; see `PaillierTerms`. */
   readonly paillier?: GuardedPaillierOptions;
   /** More operators of the client's own. @default none */
   readonly operators?: readonly Operator[];
@@ -62,15 +58,6 @@ export interface GuardedLeafOptions {
   readonly now?: () => number;
   /** Random bytes for operators; for tests. @default `crypto.getRandomValues` */
   readonly random?: (n: number) => Uint8Array;
-}
-
-export interface GuardedPaillierOptions {
-  /** @default 3072 */
-  readonly modulusBits?: number;
-  /** Who holds the key. @default 'key_holder', which adds up the inputs that clients masked */
-  readonly keyHolder?: 'server' | 'key_holder';
-  /** For tests: a key that is quick to make, and to break. @default false */
-  readonly allowInsecureModulus?: boolean;
 }
 
 /**
@@ -164,7 +151,7 @@ function secAggOperatorsUnder(
 function paillierOperatorsUnder(
   policy: GuardPolicy,
   ledger: SessionLedger,
-  { identities, paillier = {} }: GuardedLeafOptions,
+  { identities, paillier }: GuardedLeafOptions,
 ): readonly Operator[] {
   if (identities === undefined) {
     throw new ValueError(
@@ -172,19 +159,7 @@ function paillierOperatorsUnder(
       'Paillier inputs are signed: give the client its identities, or a policy without paillier.',
     );
   }
-  const { keyHolder = 'key_holder', modulusBits = DEFAULT_MODULUS_BITS } = paillier;
-  const terms = {
-    modulusBits,
-    allowInsecureModulus: paillier.allowInsecureModulus ?? false,
-    acceptUnprovenKeys: false,
-    minimumClients: cohortFor(policy, 'paillier'),
-    keyHolder: `${keyHolder}/0`,
-    aggregator: 'aggregator/0',
-    decrypts: keyHolder === 'server' ? 'unmasked' : 'masked-inputs',
-    sealed: true,
-    identities,
-    ledger,
-  } as const;
+  const terms = paillierUnder(policy, identities, ledger, paillier);
   const prepare = keyOperators(terms).filter(({ uri }) => uri === 'paillier_prepare');
   return [...prepare, ...clientOperators(terms)];
 }

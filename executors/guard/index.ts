@@ -2,12 +2,9 @@
 
 export type { AuditEntry, AuditSink } from './audit.ts';
 export { guardPolicy, parseGuardPolicy } from './check-policy.ts';
-export {
-  type GuardedLeafOptions,
-  type GuardedPaillierOptions,
-  guardedLeaf,
-} from './guarded-leaf.ts';
+export { type GuardedLeafOptions, guardedLeaf } from './guarded-leaf.ts';
 export { GuardingExecutor, type GuardOptions } from './guarding-executor.ts';
+export type { GuardedPaillierOptions } from './paillier-terms.ts';
 export {
   DEFAULT_GUARD_POLICY,
   GUARD_PROTOCOLS,
@@ -17,3 +14,4 @@ export {
   type GuardProtocol,
   type ProtocolRules,
 } from './policy.ts';
+export { PLAYED_ROLES, type PlayedRole, type RoleLeafOptions, roleLeaf } from './role-leaf.ts';

@@ -30,6 +30,14 @@ export interface ProtocolRules {
    * @default no more than that
    */
   readonly leastThreshold?: number;
+  /**
+   * Who may decrypt a sum (Paillier): a party of its own, or the server that asks for it. With the server
+   * an aggregator adds, and must not show it the clients' ciphertexts.
+   * @default 'key_holder'
+   */
+  readonly keyHolder?: 'server' | 'key_holder';
+  /** Bits of the modulus, from 2048 (Paillier). @default 3072 */
+  readonly modulusBits?: number;
   /** @default that of the policy */
   readonly smallestCohort?: number;
 }

@@ -9,6 +9,7 @@ import type { SecretBytes } from '../../protocols/crypto/secret.ts';
 import {
   createIdentityRoster,
   type IdentityRoster,
+  type RosterMember,
 } from '../../protocols/roster/identity-roster.ts';
 
 export interface IdentityProvider {
@@ -18,7 +19,13 @@ export interface IdentityProvider {
    *   it: from a server it would be the server's choice of who counts.
    */
   roster(clients: readonly string[]): IdentityRoster;
-  /** The Ed25519 seed of a client, where it is at hand: at that client, or in a simulation. */
+  /**
+   * By which key a party is known that is no client, such as `aggregator/0`; from this party's own
+   * list as well. Such parties do not belong into the roster, whose members may be in a sum.
+   * @default as if it were a client
+   */
+  role?(party: string): RosterMember | undefined;
+  /** The Ed25519 seed of a party, where it is at hand: at that party, or in a simulation. */
   signer(client: string): SecretBytes | undefined;
 }
 

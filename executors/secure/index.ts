@@ -52,7 +52,7 @@ export {
   type QuantizedAggregationOptions,
   quantizationPolicy,
 } from './quantization/options.ts';
-export { encodeSetup, type RoundSetup, roundSetupCodec } from './round-setup.ts';
+export { cohortOf, encodeSetup, type RoundSetup, roundSetupCodec } from './round-setup.ts';
 export {
   type Blamed,
   type SecAggPeer,

@@ -28,6 +28,11 @@ export interface RoundSetup {
   readonly name: string;
   /** How many clients take part. */
   readonly clients: number;
+  /**
+   * How they are called, for those who are no clients, where that is not `clients/0` and so on: in a
+   * cohort of a roster they are called by their places in it.
+   */
+  readonly cohort?: readonly string[];
   readonly terms: readonly SecureTerm[];
   /**
    * The hash of what all values must come from, 32 bytes, for those who add them up. Clients take no
@@ -44,13 +49,22 @@ export function encodeSetup(
   name: string,
   contextHash?: Uint8Array,
 ): Uint8Array {
+  const { clients } = parties;
+  const isClient = name.startsWith('clients/');
+  const isNumbered = clients.every(({ name }, i) => name === `clients/${i}`);
   return roundSetupCodec.encode({
     session: task.session,
     name,
-    clients: parties.clients.length,
+    clients: clients.length,
+    ...(!isClient && !isNumbered && { cohort: clients.map(({ name }) => name) }),
     terms: task.terms,
     ...(contextHash !== undefined && { contextHash }),
   });
+}
+
+/** How the clients are called, to whom a role listens. */
+export function cohortOf({ clients, cohort }: RoundSetup): readonly string[] {
+  return cohort ?? Array.from({ length: clients }, (_, i) => `clients/${i}`);
 }
 
 /** Under which terms a value of a round that was set up so is to leave its client. */
@@ -69,14 +83,15 @@ export function releaseTerms(
 }
 
 export const roundSetupCodec: MessageCodec<RoundSetup> = messageCodec(
-  { name: 'round set-up', protocol: 0, message: 1, version: 2 },
-  (writer, { session, name, clients, terms, contextHash = NO_CONTEXT }) => {
+  { name: 'round set-up', protocol: 0, message: 1, version: 3 },
+  (writer, { session, name, clients, cohort = [], terms, contextHash = NO_CONTEXT }) => {
     writer.bytes(session).text(name).uint32(clients).uint32(terms.length);
     for (const { kind, dtype, length, bound } of terms) {
       writer.uint8(KINDS.indexOf(kind)).uint8(DTYPES.indexOf(dtype)).uint32(length);
       writeUnsigned(writer, bound);
     }
-    writer.bytes(contextHash);
+    writer.bytes(contextHash).uint32(cohort.length);
+    for (const client of cohort) writer.text(client);
   },
   (reader, limits) => {
     const session = reader.bytes(LONGEST_SESSION);
@@ -91,11 +106,22 @@ export const roundSetupCodec: MessageCodec<RoundSetup> = messageCodec(
     const values = terms.reduce((total, { length }) => total + length, 0);
     if (values > limits.values) throw malformed(`terms of ${values} values in all`);
     const contextHash = reader.bytes(CONTEXT_BYTES);
-    if (contextHash.length === 0) return { session, name, clients, terms };
-    if (contextHash.length !== CONTEXT_BYTES) {
+    if (contextHash.length !== 0 && contextHash.length !== CONTEXT_BYTES) {
       throw malformed(`a context of ${contextHash.length} bytes`);
     }
-    return { session, name, clients, terms, contextHash };
+    const named = reader.count(limits.clients, 4);
+    if (named !== 0 && named !== clients) {
+      throw malformed(`${named} names of a cohort of ${clients} clients`);
+    }
+    const cohort = Array.from({ length: named }, () => reader.text(IDENTITY_LIMIT));
+    return {
+      session,
+      name,
+      clients,
+      terms,
+      ...(contextHash.length > 0 && { contextHash }),
+      ...(named > 0 && { cohort }),
+    };
   },
 );
 

@@ -13,8 +13,8 @@ export function endWithParent(stop: () => void, limitMs = 10_000): void {
     setTimeout(() => process.exit(130), limitMs).unref();
   };
   // It may have gone while this process started; the event came before anybody listened then.
-  if (process.connected === false) return gone();
-  process.once('disconnect', gone);
+  if (process.connected === false) gone();
+  else process.once('disconnect', gone);
   // To listen is no reason to stay.
   process.channel?.unref();
 }

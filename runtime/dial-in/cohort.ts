@@ -6,12 +6,11 @@
 import { ValueError } from '../../computations/types/index.ts';
 import type { ExecutorFactory } from '../../executors/executor.ts';
 import { RemoteExecutor } from '../../executors/remote/remote-executor.ts';
-import { transportError } from '../../executors/remote/status.ts';
 import type { IdentityProvider } from '../../executors/secure/identities.ts';
 import { type SecureStackProvider, toSecureStack } from '../../executors/secure/secure-stack.ts';
 import type { IdentityRoster } from '../../protocols/index.ts';
 import { ExecutionContext } from '../execution-context.ts';
-import { rosterIdentities } from '../identities/roster-identities.ts';
+import { type RosterIdentitiesOptions, rosterIdentities } from '../identities/roster-identities.ts';
 import type { ConnectedClient } from '../remote/connected-client.ts';
 import {
   type RemoteExecutorFactoryOptions,
@@ -23,11 +22,22 @@ import { standardLeaves } from '../stack.ts';
 export interface CohortOptions
   extends Omit<
     RemoteExecutorFactoryOptions,
-    'clients' | 'clientNumbers' | 'defaultClients' | 'secureAggregation' | 'maxFanout' | 'leaf'
+    | 'clients'
+    | 'clientNumbers'
+    | 'defaultClients'
+    | 'secureAggregation'
+    | 'maxFanout'
+    | 'leaf'
+    | 'leafGeneration'
   > {
   /**
-   * Runs the secure intrinsics. As a function it gets the identities of the coordinator's roster:
-   * `(identities) => secAgg({ identities })`.
+   * How long an invocation waits for whoever plays a role, such as the aggregator's, to be connected, in
+   * milliseconds. @default 30,000
+   */
+  readonly roleWithinMs?: number;
+  /**
+   * Runs the secure intrinsics. As a function it gets the identities of the coordinator's roster and
+   * of the roles: `(identities) => secAgg({ identities })`.
    */
   readonly secureAggregation?:
     | SecureStackProvider
@@ -37,8 +47,13 @@ export interface CohortOptions
 /** What a cohort knows of its coordinator. */
 export interface CohortSurroundings {
   readonly roster: IdentityRoster | undefined;
-  /** Who plays a role, such as the aggregator's. */
-  readonly role: (placement: string) => ConnectedClient | undefined;
+  /** Of the coordinator itself, and of the roles. */
+  readonly others: Omit<RosterIdentitiesOptions, 'roster'>;
+  /**
+   * Waits for whoever plays a role, such as the aggregator's.
+   * @throws TransportError `transport.unavailable` if nobody comes in time, or may.
+   */
+  readonly role: (placement: string, withinMs: number) => Promise<ConnectedClient>;
 }
 
 export class Cohort {
@@ -70,11 +85,16 @@ export class Cohort {
    * A factory of stacks over the cohort. Closing it leaves the clients connected.
    * @throws ValueError `value.out_of_range` for a protocol with identities where there is no roster.
    */
-  executorFactory({ secureAggregation: given, ...options }: CohortOptions = {}): ExecutorFactory {
+  executorFactory({
+    secureAggregation: given,
+    roleWithinMs = 30_000,
+    ...options
+  }: CohortOptions = {}): ExecutorFactory {
     const secureAggregation = given && toSecureStack(this.#provider(given));
     const here = standardLeaves(options, secureAggregation ?? null);
     const { role } = this.#surroundings;
     const roles = new Set(secureAggregation?.roles ?? []);
+    const players: ConnectedClient[] = [];
     return remoteExecutorFactory(
       // Without their `close`: they outlive the factory.
       this.clients.map((client) => ({ name: client.name, calls: client, clients: 1 })),
@@ -84,23 +104,22 @@ export class Cohort {
         clients: 'one-by-one',
         ...(this.#places !== undefined && { clientNumbers: this.#places }),
         ...(secureAggregation !== undefined && { secureAggregation }),
-        leaf: (placement, index) => {
+        leaf: async (placement, index) => {
           if (!roles.has(placement)) return here(placement, index);
-          const player = role(placement);
-          if (player !== undefined) return new RemoteExecutor(player, options.remote);
-          throw transportError(
-            'transport.unavailable',
-            `Nobody who plays the role '${placement}' is connected. It must not be played by the coordinator, which would see both sides.`,
-          );
+          const player = await role(placement, roleWithinMs);
+          players.push(player);
+          return new RemoteExecutor(player, options.remote);
         },
+        // One that came back is in a new session, and knows nothing of what it was asked before.
+        leafGeneration: () => players.filter(({ isEnded }) => isEnded).length,
       },
     );
   }
 
   #provider(given: NonNullable<CohortOptions['secureAggregation']>): SecureStackProvider {
     if (typeof given !== 'function') return given;
-    const { roster } = this.#surroundings;
-    if (roster !== undefined) return given(rosterIdentities({ roster }));
+    const { roster, others } = this.#surroundings;
+    if (roster !== undefined) return given(rosterIdentities({ ...others, roster }));
     throw new ValueError(
       'value.out_of_range',
       'This coordinator has no roster to take identities from. Start it with one, or give a protocol that needs none.',

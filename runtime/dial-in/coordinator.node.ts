@@ -5,10 +5,11 @@
  */
 
 import { transportError } from '../../executors/remote/status.ts';
-import type { IdentityRoster } from '../../protocols/index.ts';
+import type { Identity, IdentityRoster } from '../../protocols/index.ts';
 import type { GrpcCredentials } from '../grpc/credentials.node.ts';
 import { type GrpcServerLimits, type GrpcService, serveGrpc } from '../grpc/grpc-server.node.ts';
 import type { InsecureChannels } from '../grpc/listen-address.node.ts';
+import type { ConnectedClient } from '../remote/connected-client.ts';
 import { ConnectedClients, type ConnectedClientsOptions } from '../remote/connected-clients.ts';
 import type { Selection } from '../remote/selection.ts';
 import { Cohort } from './cohort.ts';
@@ -25,8 +26,18 @@ export interface CoordinatorOptions {
    * know the clients of a cohort by their places in it.
    */
   readonly roster?: IdentityRoster;
-  /** Names beside those of the roster, for roles such as an aggregator. @default none */
+  /**
+   * Who is no client but plays a role of a protocol, such as `aggregator`: names beside those of the
+   * roster, under which somebody may connect. @default those of `roleRoster`
+   */
   readonly roles?: readonly string[];
+  /**
+   * By which keys the roles are known, for protocols in which they sign: `aggregator`, `key_holder`, and
+   * `server` for the coordinator itself.
+   */
+  readonly roleRoster?: IdentityRoster;
+  /** The coordinator's own, if it plays a role itself, as with Paillier's key. */
+  readonly identity?: Identity;
   /** Times and limits of the connections. */
   readonly clients?: Omit<ConnectedClientsOptions, 'allowUnproven'>;
   readonly limits?: Partial<GrpcServerLimits>;
@@ -36,33 +47,35 @@ export class Coordinator implements AsyncDisposable {
   /** Whoever is connected. */
   readonly clients: ConnectedClients;
   readonly #service: GrpcService;
-  readonly #roster: IdentityRoster | undefined;
+  readonly #options: CoordinatorOptions;
   readonly #roles: ReadonlySet<string>;
 
   private constructor(
     clients: ConnectedClients,
     service: GrpcService,
-    { roster, roles = [] }: CoordinatorOptions,
+    options: CoordinatorOptions,
   ) {
     this.clients = clients;
     this.#service = service;
-    this.#roster = roster;
-    this.#roles = new Set(roles);
+    this.#options = options;
+    this.#roles = rolesOf(options);
   }
 
   /**
    * Begins to listen.
    * @throws TransportError `transport.unavailable` if the address cannot be listened on,
-   *   `transport.invalid_argument` for plain text that others could read.
+   *   `transport.invalid_argument` for plain text that others could read, and for a role that has the
+   *   name of a client.
    */
   static async start(options: CoordinatorOptions): Promise<Coordinator> {
-    const { listen, credentials, insecure, roster, roles = [], limits } = options;
+    const { listen, credentials, insecure, roster, limits } = options;
+    const roles = rolesOf(options);
     const clients = new ConnectedClients({
       ...options.clients,
       // Without certificates a client is who it says, which is for tests and trusted machines.
       allowUnproven: credentials === undefined,
       admit: async (hello, peer) => {
-        if (roster !== undefined && !roles.includes(hello.name)) requireListed(roster, hello.name);
+        if (roster !== undefined && !roles.has(hello.name)) requireListed(roster, hello.name);
         await options.clients?.admit?.(hello, peer);
       },
     });
@@ -91,10 +104,33 @@ export class Coordinator implements AsyncDisposable {
       ...selection,
       where: (client) => !this.#roles.has(client.name) && where(client),
     });
+    const { roster, roleRoster, identity } = this.#options;
     return new Cohort(chosen, {
-      roster: this.#roster,
-      role: (name) => (this.#roles.has(name) ? this.clients.get(name) : undefined),
+      roster,
+      others: {
+        ...(roleRoster !== undefined && { roles: roleRoster }),
+        ...(identity !== undefined && { identities: [identity] }),
+      },
+      role: (name, withinMs) => this.#player(name, withinMs),
     });
+  }
+
+  async #player(role: string, withinMs: number): Promise<ConnectedClient> {
+    const advice = 'The coordinator must not play it, which would see both sides.';
+    if (!this.#roles.has(role)) {
+      throw transportError(
+        'transport.unavailable',
+        `Nobody may connect here to play the role '${role}': start the coordinator with it. ${advice}`,
+      );
+    }
+    try {
+      const where = ({ name }: ConnectedClient) => name === role;
+      const [player] = await this.clients.select({ atLeast: 1, within: withinMs, where });
+      return player as ConnectedClient;
+    } catch (error) {
+      const text = `Nobody who plays the role '${role}' was connected within ${withinMs} ms. ${advice}`;
+      throw transportError('transport.unavailable', text, error);
+    }
   }
 
   /**
@@ -109,6 +145,17 @@ export class Coordinator implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function rolesOf({ roster, roles, roleRoster }: CoordinatorOptions): ReadonlySet<string> {
+  const listed = roleRoster?.members.map(({ client }) => client) ?? [];
+  const names = roles ?? listed.filter((name) => name !== 'server');
+  const both = names.find((name) => roster?.positions.has(name));
+  if (both === undefined) return new Set(names);
+  throw transportError(
+    'transport.invalid_argument',
+    `'${both}' is a client of the roster, and cannot play a role as well.`,
+  );
 }
 
 function requireListed({ positions }: IdentityRoster, name: string): void {

@@ -61,6 +61,11 @@ export interface RemoteExecutorFactoryOptions extends StackOptions {
   readonly probeTimeoutMs?: number;
   /** Told of each worker that does not answer. */
   readonly onWorkerDown?: (worker: string, error: unknown) => void;
+  /**
+   * A number that changes when what `leaf` made before cannot be used any more: from the next invocation
+   * on there is a new stack. @default never
+   */
+  readonly leafGeneration?: () => number;
 }
 
 /**
@@ -94,7 +99,8 @@ export function remoteExecutorFactory(
   const factory = managedExecutorFactory({
     build: async (cardinalities) =>
       build(cardinalities, known.shares(cardinalities.clients ?? 0), parts, options),
-    generation: () => known.generation,
+    // Neither ever goes down, so that their sum changes with each.
+    generation: () => known.generation + (options.leafGeneration?.() ?? 0),
     onClose: () => known.close(),
     ...(secure === null ? {} : { handles: secure.handles }),
     ...(defaultClients === undefined ? {} : { defaultClients }),

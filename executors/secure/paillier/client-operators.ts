@@ -19,12 +19,11 @@ import { bytesOf, defineOperator } from '../define-operator.ts';
 import { decoded, requireNoFault } from '../faults.ts';
 import { inputVectors } from '../input-vectors.ts';
 import { bytesValue } from '../participant.ts';
-import { releaseTerms, roundSetupCodec } from '../round-setup.ts';
+import { cohortOf, releaseTerms, roundSetupCodec } from '../round-setup.ts';
 import { stateContextOperator } from '../stated-contexts.ts';
 import { openChannelKey } from './channel-key.ts';
 import { paillierEncryptor } from './key-operators.ts';
 import {
-  clientNames,
   type PaillierPolicy,
   packingPlan,
   requireCohort,
@@ -94,7 +93,8 @@ function inputOf(
 ): { setup: PaillierClientSetup; vectors: ReturnType<typeof inputVectors> } {
   const { minimumClients, identities } = policy;
   const encryptor = paillierEncryptor.unwrap(prepared);
-  const { session, name, terms, clients } = decoded(roundSetupCodec.decode(bytesOf(message)));
+  const round = decoded(roundSetupCodec.decode(bytesOf(message)));
+  const { session, name, terms, clients } = round;
   requireCohort('encrypt', clients, minimumClients);
   // Before the plan is made: terms of more values than there are would make a plan of any size.
   const vectors = inputVectors(value, terms);
@@ -104,7 +104,7 @@ function inputOf(
     client: name,
     plan: packingPlan(terms, clients, encryptor.publicKey.modulusBits),
     encryptor,
-    roster: rosterOf(identities, clientNames(clients)),
+    roster: rosterOf(identities, cohortOf(round)),
     signingKey: signingKeyOf(identities, name),
     minimumClients,
   };

@@ -17,7 +17,7 @@ import {
 import { faultError, requireProtocol } from '../faults.ts';
 import type { IdentityProvider } from '../identities.ts';
 import type { SecureTerm } from '../protocol.ts';
-import type { RoundSetup } from '../round-setup.ts';
+import { cohortOf, type RoundSetup } from '../round-setup.ts';
 
 /** The part that another thread can be given as data. */
 export interface PaillierTerms {
@@ -67,11 +67,12 @@ export function packingPlan(
  */
 export function cohortSetup(
   stage: string,
-  { session, terms, clients, contextHash }: RoundSetup,
+  setup: RoundSetup,
   { minimumClients, identities, modulusBits }: PaillierPolicy,
 ): CohortSetup {
+  const { session, terms, clients, contextHash } = setup;
   requireCohort(stage, clients, minimumClients);
-  const names = clientNames(clients);
+  const names = cohortOf(setup);
   return {
     session,
     round: 0,
@@ -104,10 +105,9 @@ export function rosterOf(identities: IdentityProvider, names: readonly string[])
  * @throws ProtocolAbortError `unknown-identity`
  */
 export function identityOf(identities: IdentityProvider, name: string): RosterMember {
-  const { positions, members } = rosterOf(identities, [name]);
-  const member = members[positions.get(name) ?? -1];
+  const member = identities.role === undefined ? memberOf(identities, name) : identities.role(name);
   if (member !== undefined) return member;
-  throw unknownIdentity(`the roster of this party has no "${name}"`);
+  throw unknownIdentity(`this party knows no "${name}"`);
 }
 
 /**
@@ -120,9 +120,9 @@ export function signingKeyOf(identities: IdentityProvider, name: string): Secret
   throw unknownIdentity(`this party does not have the key with which "${name}" signs`);
 }
 
-/** How participants are named; see `ProtocolParties`. */
-export function clientNames(clients: number): string[] {
-  return Array.from({ length: clients }, (_, index) => `clients/${index}`);
+function memberOf(identities: IdentityProvider, name: string): RosterMember | undefined {
+  const { positions, members } = rosterOf(identities, [name]);
+  return members[positions.get(name) ?? -1];
 }
 
 function unknownIdentity(message: string): Error {

@@ -34,7 +34,7 @@ import { paillierAggregate, paillierMasks } from './aggregator-operators.ts';
 import { type Collection, takenType } from './collecting.ts';
 import { paillierInputs } from './key-holder-operators.ts';
 import { namesCodec } from './names.ts';
-import { clientNames, type PaillierPolicy, packingPlan, rosterOf } from './policy.ts';
+import { type PaillierPolicy, packingPlan, rosterOf } from './policy.ts';
 import { type ChannelKey, type RoleKeys, SessionKeys } from './session-keys.ts';
 import { Cohort } from './survivors.ts';
 import { verdictCodec } from './verdict.ts';
@@ -63,13 +63,13 @@ export class PaillierSession implements ProtocolSession {
     const cohort = new Cohort(this.#parties.clients, this.#policy.minimumClients);
     cohort.lose(task.inputs.filter(isLostInput));
     const keys = await this.#keys.roles(task);
-    const clients = this.#parties.clients.length;
+    const clients = this.#parties.clients.map(({ name }) => name);
     const server: PaillierServerSetup = {
       session: task.session,
       round: 0,
-      plan: packingPlan(task.terms, clients, this.#policy.modulusBits),
+      plan: packingPlan(task.terms, clients.length, this.#policy.modulusBits),
       publicKey: keys.publicKey,
-      roster: rosterOf(this.#policy.identities, clientNames(clients)),
+      roster: rosterOf(this.#policy.identities, clients),
     };
     const { sums } =
       this.#policy.decrypts === 'masked-inputs'

@@ -1,11 +1,19 @@
 /** @file A coordinator and clients that dial in, in one process, over gRPC on loopback. */
 
-import { generateIdentities, rosterIdentities } from 'fedloom';
+import {
+  generateIdentities,
+  type Identity,
+  type IdentityProvider,
+  rosterIdentities,
+} from 'fedloom';
 import { type Backend, loadBackend } from '../../../computations/tensors/index.ts';
 import { type MaterializedValue, TensorValue } from '../../../computations/types/index.ts';
-import type { AuditEntry } from '../../../executors/guard/audit.ts';
+import type { Executor } from '../../../executors/executor.ts';
+import type { AuditEntry, AuditSink } from '../../../executors/guard/audit.ts';
 import { guardedLeaf } from '../../../executors/guard/guarded-leaf.ts';
+import type { GuardedPaillierOptions } from '../../../executors/guard/paillier-terms.ts';
 import type { GuardPolicyOptions } from '../../../executors/guard/policy.ts';
+import { PLAYED_ROLES, roleLeaf } from '../../../executors/guard/role-leaf.ts';
 import {
   ClientProcess,
   type ClientProcessOptions,
@@ -16,6 +24,10 @@ export interface FederationOptions {
   readonly policy?: GuardPolicyOptions;
   readonly coordinator?: Partial<CoordinatorOptions>;
   readonly client?: Partial<ClientProcessOptions>;
+  /** Who plays a role of a protocol in a process of its own, or as `server` here. @default nobody */
+  readonly roles?: readonly string[];
+  /** Of clients and roles. */
+  readonly paillier?: GuardedPaillierOptions;
   /** What each client has as `reading`. */
   readonly data?: (index: number) => MaterializedValue;
 }
@@ -26,10 +38,17 @@ const QUICK = { heartbeatMs: 200, silenceMs: 1_000, graceMs: 1_000 } as const;
 export class Federation implements AsyncDisposable {
   readonly coordinator: Coordinator;
   readonly clients: readonly TestClient[];
+  /** Those who play a role, by its name. */
+  readonly players: ReadonlyMap<string, TestClient>;
 
-  private constructor(coordinator: Coordinator, clients: readonly TestClient[]) {
+  private constructor(
+    coordinator: Coordinator,
+    clients: readonly TestClient[],
+    players: ReadonlyMap<string, TestClient>,
+  ) {
     this.coordinator = coordinator;
     this.clients = clients;
+    this.players = players;
   }
 
   static async start(
@@ -38,19 +57,27 @@ export class Federation implements AsyncDisposable {
   ): Promise<Federation> {
     const backend = await loadBackend();
     const { roster, identities } = generateIdentities(names);
+    const roles = generateIdentities(options.roles ?? []);
+    const own = roles.identities.find(({ client }) => client === 'server');
     const coordinator = await Coordinator.start({
       listen: '127.0.0.1:0',
       roster,
+      roleRoster: roles.roster,
+      ...(own !== undefined && { identity: own }),
       clients: { heartbeat: QUICK },
       ...options.coordinator,
     });
-    const clients = identities.map((identity, i) => {
-      const make = () =>
-        guarded(backend, i, { roster, identity, options, audit: (entry) => audit.push(entry) });
+    const test = (
+      name: string,
+      identity: Identity,
+      leaf: (identities: IdentityProvider, audit: AuditSink) => Executor,
+    ): TestClient => {
+      const known = rosterIdentities({ roster, roles: roles.roster, identities: [identity] });
       const audit: AuditEntry[] = [];
-      return new TestClient(identity.client, audit, () => ({
+      const sink = { record: (entry: AuditEntry) => void audit.push(entry) };
+      return new TestClient(name, audit, () => ({
         connect: coordinator.address,
-        name: identity.client,
+        name,
         capabilities: {
           operators: ['secagg'],
           backend: backend.name,
@@ -58,13 +85,33 @@ export class Federation implements AsyncDisposable {
           version: '0',
         },
         policy: { text: '', hash: new Uint8Array(0) },
-        makeExecutor: async () => make(),
+        makeExecutor: async () => leaf(known, sink),
         backOff: { firstMs: 10, mostMs: 100 },
         ...options.client,
       }));
-    });
-    for (const client of clients) client.start();
-    return new Federation(coordinator, clients);
+    };
+    const { policy = {}, paillier } = options;
+    const clients = identities.map((identity, i) =>
+      test(identity.client, identity, (known, audit) => guarded(backend, i, known, audit, options)),
+    );
+    const players = new Map(
+      PLAYED_ROLES.flatMap((role) => {
+        const identity = roles.identities.find(({ client }) => client === role);
+        if (identity === undefined) return [];
+        const leaf = (known: IdentityProvider, audit: AuditSink) =>
+          roleLeaf({
+            role,
+            backend,
+            identities: known,
+            policy,
+            audit,
+            ...(paillier !== undefined && { paillier }),
+          });
+        return [[role, test(role, identity, leaf)]];
+      }),
+    );
+    for (const each of [...clients, ...players.values()]) each.start();
+    return new Federation(coordinator, clients, players);
   }
 
   client(name: string): TestClient {
@@ -72,7 +119,7 @@ export class Federation implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.clients.map((client) => client.stop()));
+    await Promise.all([...this.clients, ...this.players.values()].map((each) => each.stop()));
     await this.coordinator.close(500);
   }
 }
@@ -108,20 +155,23 @@ export class TestClient {
   }
 }
 
-interface Guarded {
-  readonly roster: ReturnType<typeof generateIdentities>['roster'];
-  readonly identity: ReturnType<typeof generateIdentities>['identities'][number];
-  readonly options: FederationOptions;
-  readonly audit: (entry: AuditEntry) => void;
-}
-
-function guarded(backend: Backend, index: number, { roster, identity, options, audit }: Guarded) {
-  const { data = (i) => new TensorValue('int32', [], Int32Array.of(10 * (i + 1))) } = options;
+function guarded(
+  backend: Backend,
+  index: number,
+  identities: IdentityProvider,
+  audit: AuditSink,
+  { policy, paillier, data = tens }: FederationOptions,
+): Executor {
   return guardedLeaf({
     backend,
-    identities: rosterIdentities({ roster, identities: [identity] }),
+    identities,
     dataSource: { resolve: (uri) => (uri === 'reading' ? data(index) : null) },
-    audit: { record: audit },
-    ...(options.policy !== undefined && { policy: options.policy }),
+    audit,
+    ...(policy !== undefined && { policy }),
+    ...(paillier !== undefined && { paillier }),
   });
+}
+
+function tens(index: number): MaterializedValue {
+  return new TensorValue('int32', [], Int32Array.of(10 * (index + 1)));
 }

@@ -1,0 +1,97 @@
+/** @file Roles of a protocol that are played elsewhere: an aggregator and a key holder that dial in. */
+
+import {
+  federatedComputation,
+  federatedData,
+  federatedSecureSum,
+  int32,
+  type PaillierOptions,
+  paillier,
+  type SecureSumStep,
+  withContext,
+} from 'fedloom';
+import { describe, expect, test } from 'vitest';
+import { generateIdentities } from '../../../protocols/index.ts';
+import type { CohortOptions } from '../../../runtime/dial-in/cohort.ts';
+import { Coordinator } from '../../../runtime/dial-in/coordinator.node.ts';
+import { Federation } from './federation.ts';
+
+const total = federatedComputation([], () =>
+  federatedSecureSum(federatedData('reading', int32()), 1000),
+);
+const NAMES = ['north', 'south', 'east', 'west', 'centre'];
+const QUICK = { modulusBits: 256, allowInsecureModulus: true } as const;
+
+describe.each([
+  ['server', ['aggregator', 'server']],
+  ['key_holder', ['aggregator', 'key_holder']],
+] as const)('Paillier sums with the key at %s', (keyHolder, roles) => {
+  const start = () =>
+    Federation.start(NAMES, {
+      roles,
+      policy: { protocols: { paillier: { keyHolder } } },
+      paillier: QUICK,
+    });
+  const secure = (options: PaillierOptions = {}): CohortOptions => ({
+    secureAggregation: (identities) =>
+      paillier({
+        ...QUICK,
+        identities,
+        keyHolder,
+        minimumClients: 3,
+        timeoutMs: 5_000,
+        ...options,
+      }),
+  });
+
+  test('are exact, of everybody and of some of the roster', async () => {
+    await using federation = await start();
+    const all = await federation.coordinator.select({ atLeast: 5, within: 10_000 });
+    await using everybody = all.context(secure());
+    expect(await withContext(everybody, () => total())).toBe(150);
+    const chosen = ['south', 'west', 'centre'];
+    const some = await federation.coordinator.select({
+      atLeast: 3,
+      within: 0,
+      where: ({ name }) => chosen.includes(name),
+    });
+    await using context = some.context(secure());
+    const steps: SecureSumStep[] = [];
+    context.on('progress', (event) => {
+      if (event.stage === 'run' && event.step.kind === 'secure-sum') steps.push(event.step);
+    });
+    expect(await withContext(context, () => total())).toBe(110);
+    expect(await withContext(context, () => total())).toBe(110);
+    expect(steps[0]?.clients).toEqual(['clients/1', 'clients/3', 'clients/4']);
+  });
+
+  test('end with the name of a role that is gone, and go on when it is there again', async () => {
+    await using federation = await start();
+    const cohort = await federation.coordinator.select({ atLeast: 5, within: 10_000 });
+    await using context = cohort.context({ ...secure(), roleWithinMs: 200 });
+    expect(await withContext(context, () => total())).toBe(150);
+    await federation.players.get('aggregator')?.stop();
+    await expect(withContext(context, () => total())).rejects.toThrow(/'aggregator'/);
+    federation.players.get('aggregator')?.start();
+    await using again = cohort.context(secure());
+    expect(await withContext(again, () => total())).toBe(150);
+    // Also in the context that has seen it go.
+    expect(await withContext(context, () => total())).toBe(150);
+  });
+});
+
+test('a role that nobody may play is told of', async () => {
+  await using federation = await Federation.start(NAMES.slice(0, 3));
+  const cohort = await federation.coordinator.select({ atLeast: 3, within: 10_000 });
+  await using context = cohort.context({ secureAggregation: paillier(QUICK) });
+  await expect(withContext(context, () => total())).rejects.toThrow(
+    /Nobody may connect here to play the role 'aggregator'/,
+  );
+});
+
+test('a client cannot play a role as well', async () => {
+  const { roster } = generateIdentities(['aggregator', 'north']);
+  await expect(
+    Coordinator.start({ listen: '127.0.0.1:0', roster, roles: ['aggregator'] }),
+  ).rejects.toMatchObject({ code: 'transport.invalid_argument' });
+});
