@@ -1,0 +1,220 @@
+/** @file Traces that begin at a coordinator, and go on at its clients. */
+
+import { Metadata } from '@grpc/grpc-js';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import {
+  federatedComputation,
+  federatedData,
+  federatedSecureSum,
+  int32,
+  secAgg,
+  withContext,
+} from 'fedloom';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { TensorValue } from '../../../computations/types/index.ts';
+import { Federation } from '../dial-in/federation.ts';
+import { getExecutorRequest, Opened, oneExecutor } from '../grpc/fixture.ts';
+import { connected, select } from '../remote/envelope.helpers.ts';
+import { RecordedSpans } from './recorded-spans.ts';
+
+const SERVICE = 'tensorflow_federated.v0.ExecutorGroup';
+const SELECT = `${SERVICE}/CreateSelection`;
+const FOREIGN = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+let spans: RecordedSpans;
+beforeEach(() => {
+  spans = new RecordedSpans();
+});
+afterEach(() => spans[Symbol.dispose]());
+
+describe('through the envelope', () => {
+  test('the span at the client is a part of the call, whose client it names', async () => {
+    const { remote, close } = await connected();
+    await select(remote, 7);
+    await close();
+    const [call] = spans.ofKind(SpanKind.CLIENT);
+    const [served] = spans.ofKind(SpanKind.SERVER);
+    expect(call).toMatchObject({ name: SELECT, status: { code: SpanStatusCode.UNSET } });
+    expect(call?.attributes).toEqual({
+      'rpc.system': 'fedloom',
+      'rpc.service': SERVICE,
+      'rpc.method': 'CreateSelection',
+      'fedloom.client': 'ada',
+    });
+    expect(served?.name).toBe(SELECT);
+    expect(served?.parentSpanContext).toEqual({ ...call?.spanContext(), isRemote: true });
+  });
+
+  test('a coordinator may keep its traces to itself', async () => {
+    const { remote, close } = await connected({ coordinator: { traceparent: () => undefined } });
+    await select(remote, 7);
+    await close();
+    const [served] = spans.ofKind(SpanKind.SERVER);
+    expect(served?.parentSpanContext).toBeUndefined();
+    expect(served?.spanContext().traceId).not.toBe(
+      spans.ofKind(SpanKind.CLIENT)[0]?.spanContext().traceId,
+    );
+  });
+
+  test.each(['junk', `${FOREIGN}-more`, FOREIGN.replace('00-', 'ff-'), 'x'.repeat(5_000)])(
+    'what is no traceparent is not believed: %.20s',
+    async (hostile) => {
+      const { remote, close } = await connected({ coordinator: { traceparent: () => hostile } });
+      expect(await select(remote, 7)).toBe(7);
+      await close();
+      expect(spans.ofKind(SpanKind.SERVER)[0]?.parentSpanContext).toBeUndefined();
+      expect(spans.text).not.toContain(hostile.slice(0, 20));
+    },
+  );
+
+  test('a failure is in both spans, by its kind and without what it says', async () => {
+    const { remote, echo, close } = await connected();
+    echo.fails = new RangeError('the patient of bed 7 has 41.3 degrees');
+    await expect(select(remote, 7)).rejects.toThrow();
+    await close();
+    for (const kind of [SpanKind.CLIENT, SpanKind.SERVER]) {
+      expect(spans.ofKind(kind)[0]?.status).toEqual({ code: SpanStatusCode.ERROR });
+    }
+    expect(spans.ofKind(SpanKind.SERVER)[0]?.attributes['error.type']).toBe('RangeError');
+    expect(spans.text).not.toContain('41.3');
+  });
+
+  test('what a program puts around its calls is within the span', async () => {
+    const seen: (string | undefined)[] = [];
+    const { remote, close } = await connected({
+      client: {
+        around: ({ method }, work) => {
+          seen.push(method);
+          return work();
+        },
+      },
+    });
+    await select(remote, 7);
+    await close();
+    expect(seen).toEqual(['createSelection']);
+    expect(spans.ofKind(SpanKind.SERVER)).toHaveLength(1);
+  });
+});
+
+describe('through the service of gRPC', () => {
+  let opened: Opened;
+  beforeEach(() => {
+    opened = new Opened();
+  });
+  afterEach(() => opened.close());
+
+  test('the span at the worker is a part of the call', async () => {
+    const { address } = await opened.serve({ host: oneExecutor() });
+    const calls = opened.calls(address);
+    await calls.call('getExecutor', getExecutorRequest(3), { timeoutMs: 20_000 });
+    const [call] = spans.ofKind(SpanKind.CLIENT);
+    const [served] = spans.ofKind(SpanKind.SERVER);
+    expect(call?.attributes).toMatchObject({ 'rpc.system': 'grpc', 'fedloom.worker': address });
+    expect(served?.parentSpanContext).toEqual({ ...call?.spanContext(), isRemote: true });
+  });
+
+  test.each(['junk', `${FOREIGN},${FOREIGN}`])(
+    'what is no traceparent is not believed: %.20s',
+    async (hostile) => {
+      const { address } = await opened.serve({ host: oneExecutor() });
+      const metadata = new Metadata();
+      metadata.set('traceparent', hostile);
+      await new Promise((resolve, reject) => {
+        const same = (bytes: Buffer): Buffer => bytes;
+        opened
+          .raw(address)
+          .makeUnaryRequest(
+            `/${SERVICE}/GetExecutor`,
+            same,
+            same,
+            Buffer.alloc(0),
+            metadata,
+            (error, response) => (error === null ? resolve(response) : reject(error)),
+          );
+      });
+      const [served] = spans.ofKind(SpanKind.SERVER);
+      expect(served?.name).toBe(`${SERVICE}/GetExecutor`);
+      expect(served?.parentSpanContext).toBeUndefined();
+    },
+  );
+});
+
+describe('of a round', () => {
+  const total = federatedComputation([], () =>
+    federatedSecureSum(federatedData('reading', int32()), 1_000_000),
+  );
+  const secureAggregation = (identities: never) => secAgg({ identities, timeoutMs: 5_000 });
+
+  test('from the invocation over the stages to each client, without a value', async () => {
+    const data = (i: number) => new TensorValue('int32', [], Int32Array.of(271_828 + i));
+    await using federation = await Federation.start(['north', 'south', 'east'], { data });
+    const cohort = await federation.coordinator.select({ atLeast: 3, within: 10_000 });
+    await using context = cohort.context({ secureAggregation } as never);
+    expect(await withContext(context, () => total())).toBe(3 * 271_828 + 3);
+
+    const [invocation] = spans.named('fedloom.invoke');
+    expect(invocation?.attributes).toMatchObject({ 'fedloom.clients': 3 });
+    const stages = spans.named('fedloom.stage');
+    expect(stages.map(({ attributes }) => attributes['fedloom.stage'])).toContain('mask-vectors');
+    for (const { attributes } of stages) {
+      expect(attributes).toMatchObject({ 'fedloom.asked': 3, 'fedloom.answered': 3 });
+    }
+    expect(spans.named('fedloom.secure_sum')[0]?.attributes).toMatchObject({
+      'fedloom.asked': 3,
+      'fedloom.answered': 3,
+    });
+    const ofStages = spans
+      .ofKind(SpanKind.SERVER)
+      .filter((span) => spans.around(span)[1] === 'fedloom.stage');
+    expect(ofStages.length).toBeGreaterThan(0);
+    for (const span of ofStages) {
+      expect(spans.around(span).slice(1)).toEqual([
+        'fedloom.stage',
+        'fedloom.secure_sum',
+        'fedloom.invoke',
+      ]);
+      expect(span.spanContext().traceId).toBe(invocation?.spanContext().traceId);
+    }
+    const asked = new Set(
+      ofStages.map((span) => spans.parentOf(span)?.attributes['fedloom.client']),
+    );
+    expect([...asked].sort()).toEqual(['east', 'north', 'south']);
+    expect(spans.text).not.toMatch(/27182[89]|271830/);
+  });
+
+  test('goes on without a client that is lost: its calls have failed, and no stage has', async () => {
+    await using federation = await Federation.start(['north', 'south', 'east', 'west']);
+    const cohort = await federation.coordinator.select({ atLeast: 4, within: 10_000 });
+    await using context = cohort.context({ secureAggregation } as never);
+    await federation.client('east').stop();
+    expect(await withContext(context, () => total())).toBe(70);
+    const failed = spans
+      .ofKind(SpanKind.CLIENT)
+      .filter(({ status }) => status.code === SpanStatusCode.ERROR);
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { attributes } of failed) {
+      expect(attributes['fedloom.client']).toBe('east');
+      expect(attributes['error.type']).toMatch(/^transport\./);
+    }
+    for (const { status } of spans.named('fedloom.stage')) {
+      expect(status.code).toBe(SpanStatusCode.UNSET);
+    }
+  });
+});
+
+test('without an SDK nothing is recorded, and nothing travels', async () => {
+  spans[Symbol.dispose]();
+  const heard: string[] = [];
+  const { remote, close } = await connected({
+    client: {
+      around: ({ traceparent }, work) => {
+        heard.push(traceparent);
+        return work();
+      },
+    },
+  });
+  await select(remote, 7);
+  await close();
+  expect(heard).toEqual(['']);
+  expect(spans.all).toEqual([]);
+});
