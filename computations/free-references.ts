@@ -5,6 +5,8 @@ import {
   block,
   call,
   lambda,
+  type Reference,
+  type Selection,
   selection,
   structBlock,
 } from './building-blocks.ts';
@@ -26,13 +28,53 @@ export function replaceReferences(
   node: BuildingBlock,
   replacements: ReadonlyMap<string, BuildingBlock>,
 ): BuildingBlock {
-  if (![...freeReferences(node)].some((name) => replacements.has(name))) return node;
-  const visit = (inner: BuildingBlock): BuildingBlock => replaceReferences(inner, replacements);
+  return replaceFree(node, new Set(replacements.keys()), (part) =>
+    part.kind === 'reference' ? (replacements.get(part.name) ?? part) : null,
+  );
+}
+
+/** A name that a block uses without binding it, or what it selects of one. */
+export type CapturedPart = Reference | (Selection & { readonly source: CapturedPart });
+
+/**
+ * What a block uses of the names that it does not bind: of a struct from which it selects, the
+ * elements and not the whole.
+ */
+export function capturedParts(node: BuildingBlock): readonly CapturedPart[] {
+  const parts: CapturedPart[] = [];
+  replaceFree(node, freeReferences(node), (part) => {
+    parts.push(part);
+    return part;
+  });
+  return parts;
+}
+
+/** Replaces each part that `capturedParts` finds, by closed blocks. */
+export function replaceCapturedParts(
+  node: BuildingBlock,
+  replace: (part: CapturedPart) => BuildingBlock,
+): BuildingBlock {
+  return replaceFree(node, freeReferences(node), replace);
+}
+
+/**
+ * @param replace for a reference, or a selection of one, that is free and of one of the `names`, the
+ *   widest selection first; `null` to be asked for what it selects from.
+ */
+function replaceFree(
+  node: BuildingBlock,
+  names: ReadonlySet<string>,
+  replace: (part: CapturedPart) => BuildingBlock | null,
+): BuildingBlock {
+  if (![...freeReferences(node)].some((name) => names.has(name))) return node;
+  const visit = (inner: BuildingBlock): BuildingBlock => replaceFree(inner, names, replace);
   switch (node.kind) {
     case 'reference':
-      return replacements.get(node.name) ?? node;
+      return replace(node) ?? node;
     case 'selection':
-      return selection(visit(node.source), node.index);
+      return (
+        (isCapturedPart(node) ? replace(node) : null) ?? selection(visit(node.source), node.index)
+      );
     case 'struct':
       return structBlock(node.elements.map(({ name, value }) => ({ name, value: visit(value) })));
     case 'call':
@@ -42,21 +84,25 @@ export function replaceReferences(
       if (node.parameter === null || parameter === null) {
         return lambda(null, null, visit(node.result));
       }
-      const inner = without(replacements, node.parameter);
-      return lambda(node.parameter, parameter, replaceReferences(node.result, inner));
+      const inner = minus(names, new Set([node.parameter]));
+      return lambda(node.parameter, parameter, replaceFree(node.result, inner, replace));
     }
     case 'block': {
-      let visible = replacements;
+      let visible = names;
       const locals = node.locals.map(({ name, value }) => {
-        const replaced = replaceReferences(value, visible);
-        visible = without(visible, name);
+        const replaced = replaceFree(value, visible, replace);
+        visible = minus(visible, new Set([name]));
         return { name, value: replaced };
       });
-      return block(locals, replaceReferences(node.result, visible));
+      return block(locals, replaceFree(node.result, visible, replace));
     }
     default:
       return node;
   }
+}
+
+function isCapturedPart(node: BuildingBlock): node is CapturedPart {
+  return node.kind === 'reference' || (node.kind === 'selection' && isCapturedPart(node.source));
 }
 
 const EMPTY: ReadonlySet<string> = new Set();
@@ -105,9 +151,4 @@ function union(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> {
 
 function minus(set: ReadonlySet<string>, removed: ReadonlySet<string>): ReadonlySet<string> {
   return set.size === 0 ? set : new Set([...set].filter((name) => !removed.has(name)));
-}
-
-function without<V>(map: ReadonlyMap<string, V>, name: string): ReadonlyMap<string, V> {
-  if (!map.has(name)) return map;
-  return new Map([...map].filter(([key]) => key !== name));
 }

@@ -9,9 +9,16 @@ import {
   type BuildingBlock,
   type Call,
   literal,
+  selection,
   structBlock,
 } from '../computations/building-blocks.ts';
-import { freeReferences, replaceReferences } from '../computations/free-references.ts';
+import {
+  type CapturedPart,
+  capturedParts,
+  freeReferences,
+  replaceCapturedParts,
+} from '../computations/free-references.ts';
+import { structuralKey } from '../computations/transformations/index.ts';
 import {
   compactNotation,
   containsType,
@@ -182,14 +189,33 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
 
   /** Replaces what a block captures from its scope, so that it means the same anywhere. */
   async #close(node: BuildingBlock, scope: Scope | null): Promise<BuildingBlock> {
-    const names = freeReferences(node);
-    if (names.size === 0) return node;
     const replacements = new Map<string, BuildingBlock>();
-    for (const name of names) {
-      const captured = resolve(name, node.type, scope);
-      replacements.set(name, await this.#quote(captured, name, node.type));
+    for (const part of capturedParts(node)) {
+      const key = structuralKey(part);
+      if (replacements.has(key)) continue;
+      replacements.set(key, await this.#quotePart(part, scope, node.type));
     }
-    return replaceReferences(node, replacements);
+    if (replacements.size === 0) return node;
+    return replaceCapturedParts(node, (part) => replacements.get(structuralKey(part)) ?? part);
+  }
+
+  /** Of a struct only the selected elements: others may be of types that cannot be captured. */
+  async #quotePart(part: CapturedPart, scope: Scope | null, within: Type): Promise<BuildingBlock> {
+    const indices: number[] = [];
+    let root = part;
+    for (; root.kind === 'selection'; root = root.source) indices.unshift(root.index);
+    let node = resolve(root.name, within, scope).retain();
+    try {
+      while (indices.length > 0 && !(node instanceof SyntaxNode)) {
+        const selected = await this.select(node, indices.shift() ?? 0);
+        node.release();
+        node = selected;
+      }
+      const quoted = await this.#quote(node, root.name, within);
+      return indices.reduce<BuildingBlock>((from, index) => selection(from, index), quoted);
+    } finally {
+      node.release();
+    }
   }
 
   /** A closed block with the value of a node. */

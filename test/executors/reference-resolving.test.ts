@@ -6,9 +6,18 @@ import {
   intrinsic,
   lambda,
   reference,
+  selection,
 } from '../../computations/building-blocks.ts';
 import { freeReferences, replaceReferences } from '../../computations/free-references.ts';
-import { atClients, atServer, func, struct, type Type } from '../../computations/types/index.ts';
+import {
+  atClients,
+  atServer,
+  func,
+  type MaterializedValue,
+  sequence,
+  struct,
+  type Type,
+} from '../../computations/types/index.ts';
 import type { Executor } from '../../executors/executor.ts';
 import type { Operator } from '../../executors/leaf/operator.ts';
 import { ReferenceResolvingExecutor } from '../../executors/reference-resolving.ts';
@@ -179,6 +188,36 @@ describe('functions handed to the target', () => {
     await expect(attempt).rejects.toMatchObject({ code: 'type.unbound_reference' });
     await expect(attempt).rejects.toThrow(/captures 'secret', of type int32@SERVER/);
     await stack.close();
+  });
+
+  test('take one tensor of a struct that holds what cannot be captured', async () => {
+    const stack = await localExecutorFactory({ backend }).createExecutor({ clients: 2 });
+    const member = struct([sequence(INT), struct([INT, sequence(INT)])]);
+    const given = reference('given', member);
+    const state = reference('state', struct([INT, INT]));
+    const weight = selection(selection(given, 1), 0);
+    const step = lambda(
+      'state',
+      state.type,
+      call(add, pair(call(add, pair(selection(state, 0), selection(state, 1))), weight)),
+    );
+    const mapper = lambda(
+      'given',
+      member,
+      callIntrinsic('sequence_reduce', [selection(given, 0), intLiteral(0), step], INT),
+    );
+    const client = (elements: number[], each: number): MaterializedValue => ({
+      kind: 'struct',
+      elements: [
+        { kind: 'sequence', elements: elements.map(int) },
+        { kind: 'struct', elements: [int(each), { kind: 'sequence', elements: [] }] },
+      ],
+    });
+    const members = [client([1, 2, 3], 10), client([4, 5], 100)];
+    const mapped = mapComputation(mapper);
+    expect(await run(stack, mapped, { kind: 'federated', members })).toEqual([36, 209]);
+    await stack.close();
+    expect(backend.live()).toBe(0);
   });
 
   test('keep names apart: a parameter hides a captured value of the same name', async () => {
