@@ -31,9 +31,11 @@ export function callWithinSpan<T>(
   { method, system, attributes }: OutgoingCall,
   call: () => Promise<T>,
 ): Promise<T> {
-  const all = { ...DESCRIBED[system][method].attributes, ...attributes };
-  const { name } = DESCRIBED[system][method];
-  return withinSpan(name, { kind: SpanKind.CLIENT, attributes: all }, call);
+  const { name, attributes: described } = DESCRIBED[system][method];
+  return withinSpan(name, { kind: SpanKind.CLIENT, attributes: described }, (span) => {
+    span.setAttributes(attributes);
+    return call();
+  });
 }
 
 /** Serves a call in a span of the kind SERVER, a part of the caller's. */
