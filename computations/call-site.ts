@@ -33,7 +33,8 @@ const OWN_FILE = /^(.*[/\\])computations[/\\]call-site\.[cm]?[jt]s$/;
 // The package's tests and examples are users of it.
 const ROOMS = /^(computations|intrinsics|protocols|executors|runtime)[/\\]|^index\.[cm]?[jt]s$/;
 
-const HOST = /^(node:|native$|<anonymous>$)/;
+// Work within a span is called by the context manager of OpenTelemetry.
+const HOST = /^(node:|native$|<anonymous>$)|[/\\]node_modules[/\\]@opentelemetry[/\\]/;
 
 // The package's own frames above a caller are about ten at most; the rest is room for wrappers.
 const MAX_FRAMES = 25;

@@ -53,6 +53,16 @@ const USER = { file: '/app/src/train.js', line: 3, column: 7 };
 
 test.each<[string, string, SourceLocation | null]>([
   [
+    'V8, within a span',
+    `Error
+    at callSite (file:///app/node_modules/fedloom/dist/computations/call-site.js:20:40)
+    at AsyncLocalStorage.run (node:async_hooks:346:14)
+    at AsyncLocalStorageContextManager.with (/app/node_modules/@opentelemetry/context-async-hooks/build/src/AsyncLocalStorageContextManager.js:33:40)
+    at withinSpan (file:///app/node_modules/fedloom/dist/executors/remote/call-spans.js:9:1)
+    at file:///app/src/train.js:3:7`,
+    USER,
+  ],
+  [
     'V8, built',
     `Error
     at printedStack (file:///app/node_modules/fedloom/dist/computations/call-site.js:50:12)
