@@ -36,8 +36,8 @@ const ROOMS = /^(computations|intrinsics|protocols|executors|runtime)[/\\]|^inde
 // Work within a span is called by the context manager of OpenTelemetry.
 const HOST = /^(node:|native$|<anonymous>$)|[/\\]node_modules[/\\]@opentelemetry[/\\]/;
 
-// The package's own frames above a caller are about ten at most; the rest is room for wrappers.
-const MAX_FRAMES = 25;
+// The package's own frames above a caller are about twenty at most; the rest is room for wrappers.
+const MAX_FRAMES = 40;
 
 function printedStack(): string {
   const limit = Error.stackTraceLimit;
