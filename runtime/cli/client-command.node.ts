@@ -1,16 +1,13 @@
 /** @file The command `fedloom client`: dials in to a coordinator, and serves what its policy allows. */
 
-import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { ClientProcess } from '../dial-in/client-process.node.ts';
 import { stderrLogger } from '../logging/stderr-logger.node.ts';
-import type { ReconnectorState } from '../remote/reconnector.ts';
 import { printColumns } from '../worker/data/index.ts';
 import { clientLeaf } from './client-leaf.node.ts';
 import { type Command, UsageError } from './command.ts';
+import { dialIn } from './dial-in.node.ts';
 import { readKeyFolder } from './key-folder.node.ts';
 import { quantizationOf, requiredOption, wholeNumber } from './options.ts';
-import { packageVersion } from './version.node.ts';
 
 export const clientCommand: Command = {
   name: 'client',
@@ -59,79 +56,32 @@ Example:
     const connect = requiredOption('--connect', values.connect);
     const folder = requiredOption('--keys', values.keys);
     const maxFailures = wholeNumber('--max-failures', values['max-failures'], 1, 2 ** 31);
-    const { credentials, roster, identity } = await readKeyFolder(folder);
-    if (identity === null) {
-      throw new UsageError(`${folder} has no identity.json: it is not the folder of a client.`);
+    const { credentials, roster, roles, identity } = await readKeyFolder(folder);
+    if (identity === null || roles.positions.has(identity.client)) {
+      throw new UsageError(`${folder} has no identity of a client: it is not the folder of one.`);
     }
     const log = stderrLogger({ env }).with({ client: identity.client });
     using leaf = await clientLeaf({
       ...values,
       quantization: quantizationOf(values),
       roster,
+      roles,
       identity,
       log,
     });
     for (const { name, kind, rows, columns } of leaf.data) {
       out(`${name}  ${kind}  ${rows ?? 'unknown'} rows  ${printColumns(columns)}`);
     }
-    const policy = JSON.stringify(leaf.policy);
-    const client = new ClientProcess({
+    await dialIn({
       connect,
       credentials,
       name: identity.client,
-      capabilities: {
-        operators: Object.keys(leaf.policy.protocols),
-        backend: leaf.backend,
-        platform: `node ${process.versions.node} ${process.platform} ${process.arch}`,
-        version: packageVersion(),
-      },
-      policy: { text: shortened(policy), hash: createHash('sha256').update(policy).digest() },
-      makeExecutor: leaf.makeExecutor,
-      onState: (state) => {
-        const [level, message, fields] = described(state);
-        log[level](message, fields);
-      },
-      ...(values['server-name'] !== undefined && { serverName: values['server-name'] }),
-      ...(maxFailures !== undefined && { maxFailures }),
+      leaf,
+      serverName: values['server-name'],
+      maxFailures,
+      log,
+      signal,
     });
-    const stop = (): void => void client.close();
-    signal?.addEventListener('abort', stop, { once: true });
-    try {
-      if (!signal?.aborted) await client.run();
-    } finally {
-      signal?.removeEventListener('abort', stop);
-      await client.close();
-    }
     return 0;
   },
 };
-
-/** A policy may list any number of computations; the hash is of all of it. */
-function shortened(policy: string): string {
-  return policy.length <= MAX_POLICY_TEXT ? policy : `${policy.slice(0, MAX_POLICY_TEXT - 1)}…`;
-}
-
-const MAX_POLICY_TEXT = 16_000;
-
-type Described = readonly [
-  'debug' | 'info' | 'warn',
-  string,
-  { readonly [field: string]: unknown },
-];
-
-function described(state: ReconnectorState): Described {
-  switch (state.kind) {
-    case 'idle':
-      return ['debug', 'Idle', {}];
-    case 'dialling':
-      return ['debug', 'Dialling', { failures: state.failures }];
-    case 'connected': {
-      const { session, resumed } = state;
-      return ['info', resumed ? 'Connected again' : 'Connected', { session }];
-    }
-    case 'waiting':
-      return ['warn', 'Not connected', { retryInMs: state.waitMs, reason: state.reason.message }];
-    case 'stopped':
-      return ['info', 'Stopped', { reason: state.reason?.message }];
-  }
-}

@@ -23,7 +23,8 @@ function of { coordinator, out, log, signal, args }. When it is done the coordin
 
   --listen <host:port>  where clients dial in; port 0 takes a free one
   --keys <folder>       certificate, authority and roster, as 'fedloom keys' makes them for the server
-  --role <name>         somebody who is no client of the sum, e.g. aggregator; may be repeated
+  --role <name>         somebody who may connect and is no client of the sum, e.g. aggregator; may be
+                        repeated (default: the roles of the keys)
   --announce <file>     writes the address there once it listens
 
 A program in TypeScript needs a loader: NODE_OPTIONS='--import tsx' npx fedloom coordinator …
@@ -41,21 +42,24 @@ Example:
       options: {
         listen: { type: 'string' },
         keys: { type: 'string' },
-        role: { type: 'string', multiple: true, default: [] },
+        role: { type: 'string', multiple: true },
         announce: { type: 'string' },
       },
     });
     const [module, ...programArgs] = positionals;
     if (module === undefined) throw new UsageError('coordinator takes the module of a program.');
     const listen = requiredOption('--listen', values.listen);
-    const { credentials, roster } = await readKeyFolder(requiredOption('--keys', values.keys));
+    const keys = await readKeyFolder(requiredOption('--keys', values.keys));
+    const { credentials, roster, roles, identity } = keys;
     const program = await loadProgram(module);
     const log = stderrLogger({ env });
     await using coordinator = await Coordinator.start({
       listen,
       credentials,
       roster,
-      roles: values.role,
+      roleRoster: roles,
+      ...(values.role !== undefined && { roles: values.role }),
+      ...(identity !== null && { identity }),
       clients: { onEvent: (event) => logEvent(log, event) },
     });
     log.info('Listening', { address: coordinator.address, clients: roster.members.length });

@@ -2,14 +2,16 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Identity, IdentityRoster } from '../../protocols/index.ts';
+import { createIdentityRoster, type Identity, type IdentityRoster } from '../../protocols/index.ts';
 import { type GrpcCredentials, tlsCredentials } from '../grpc/credentials.node.ts';
 import { readIdentity, readIdentityRoster } from '../identities/identity-files.node.ts';
 
 export interface KeyFolder {
   readonly credentials: GrpcCredentials;
   readonly roster: IdentityRoster;
-  /** Of a client; a server has none. */
+  /** Who plays roles, such as the aggregator's; nobody where that was not asked for. */
+  readonly roles: IdentityRoster;
+  /** Of a client, or of who plays a role; a server has one where there are roles. */
   readonly identity: Identity | null;
 }
 
@@ -24,6 +26,9 @@ export async function readKeyFolder(folder: string): Promise<KeyFolder> {
   return {
     credentials,
     roster: await readIdentityRoster(at('roster.json')),
+    roles: existsSync(at('roles.json'))
+      ? await readIdentityRoster(at('roles.json'))
+      : createIdentityRoster([]),
     identity: existsSync(at('identity.json')) ? await readIdentity(at('identity.json')) : null,
   };
 }

@@ -2,9 +2,11 @@
 
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { PLAYED_ROLES } from '../../executors/guard/role-leaf.ts';
 import {
   type DevelopmentKeys,
   type DevelopmentKeysOptions,
+  type KeyHolder,
   makeDevelopmentKeys,
 } from '../identities/development-ca.node.ts';
 import { alignColumns } from './align-columns.ts';
@@ -22,6 +24,7 @@ is handed out as it is. What is there already is kept; new names join the roster
 
   name                 a client; any number of them
   --clients <n>        clients named client-1 to client-<n>
+  --role <name>        who is no client but plays a role: aggregator, key_holder; may be repeated
   --out <folder>       where the folders are made (default: keys)
   --host <name>        a name or address of the server, beside localhost; may be repeated
   --client-host <name> where clients are reached that listen, such as workers; may be repeated
@@ -34,6 +37,7 @@ Examples:
   npx fedloom keys --clients 5
   npx fedloom keys hospital-a hospital-b --host fedloom.example.org --days 30
   npx fedloom keys hospital-c                 adds a client
+  npx fedloom keys --role aggregator          adds an aggregator
   npx fedloom keys hospital-a --renew         renews a certificate that runs out
   npx fedloom keys worker-1 --client-host 127.0.0.1 --client-host localhost
 
@@ -59,6 +63,7 @@ function parse(args: readonly string[]): Request {
     allowPositionals: true,
     options: {
       clients: { type: 'string' },
+      role: { type: 'string', multiple: true, default: [] },
       out: { type: 'string', default: 'keys' },
       host: { type: 'string', multiple: true, default: [] },
       'client-host': { type: 'string', multiple: true, default: [] },
@@ -73,13 +78,20 @@ function parse(args: readonly string[]): Request {
   }
   const count = wholeNumber('--clients', values.clients, 1, MAX_CLIENTS) ?? 0;
   const clients = [...positionals, ...Array.from({ length: count }, (_, i) => `client-${i + 1}`)];
-  if (clients.length === 0) throw new UsageError('Name at least one client, or give --clients.');
+  const { role: roles } = values;
+  const odd = roles.find((role) => !PLAYED_ROLES.some((known) => known === role));
+  if (odd !== undefined) {
+    throw new UsageError(`--role takes ${PLAYED_ROLES.join(' or ')}; got ${JSON.stringify(odd)}.`);
+  }
+  if (clients.length + roles.length === 0)
+    throw new UsageError('Name at least one client, or give --clients.');
   const days = wholeNumber('--days', values.days, 1, MAX_DAYS);
   return {
     folder: values.out,
     json: values.json,
     options: {
       clients,
+      roles,
       hosts: values.host,
       clientHosts: values['client-host'],
       ...(days !== undefined && { days }),
@@ -90,7 +102,7 @@ function parse(args: readonly string[]): Request {
 
 function printTable({ holders, roster }: DevelopmentKeys): string {
   const rows = holders.map(({ role, name, folder: path, status, validUntil }) => [
-    role === 'client' ? printable(name) : role,
+    role === 'client' || role === 'role' ? printable(name) : role,
     status,
     validUntil === null ? '' : `until ${validUntil.toISOString().slice(0, 10)}`,
     status === 'elsewhere' ? '' : shortPath(path),
@@ -102,10 +114,14 @@ function printTable({ holders, roster }: DevelopmentKeys): string {
     '',
     `The roster has ${count} ${count === 1 ? 'client' : 'clients'}. Hand each folder to whom it belongs, and keep ${shortPath(authority?.folder ?? '')} to yourself.`,
   ];
-  const isExtended = holders.some(({ role, status }) => role === 'client' && status === 'made');
   const hasOthers = holders.some(({ role, status }) => role === 'server' && status !== 'made');
-  if (isExtended && hasOthers) {
+  const isExtended = (kind: KeyHolder['role']): boolean =>
+    hasOthers && holders.some(({ role, status }) => role === kind && status === 'made');
+  if (isExtended('client')) {
     lines.push('The roster is new: those who have their folder already need its roster.json.');
+  }
+  if (isExtended('role')) {
+    lines.push('The roles are new: those who have their folder already need its roles.json.');
   }
   return lines.join('\n');
 }

@@ -1,8 +1,14 @@
 /** @file What `fedloom up` runs by itself: the secure mean of the clients' readings. */
 
+import { parseArgs } from 'node:util';
 import { federatedComputation, tensorComputation, withContext } from '../../computations/index.ts';
 import { float32 } from '../../computations/types/index.ts';
-import { secAgg } from '../../executors/index.ts';
+import {
+  type IdentityProvider,
+  paillier,
+  type SecureAggregation,
+  secAgg,
+} from '../../executors/index.ts';
 import { federatedData, federatedMap, federatedMean } from '../../intrinsics/index.ts';
 import type { CoordinatorProgram } from '../dial-in/program.node.ts';
 
@@ -15,21 +21,39 @@ const mean = federatedComputation([], () => {
   return federatedMean(federatedMap(average, readings), { weight: federatedMap(count, readings) });
 });
 
+const quantization = { clippingRange: 100 };
+
 const program: CoordinatorProgram = async ({ coordinator, out, signal, args }) => {
-  const clients = Number(args[args.indexOf('--clients') + 1]);
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      clients: { type: 'string', default: '3' },
+      'key-holder': { type: 'string' },
+      'modulus-bits': { type: 'string' },
+    },
+  });
+  const clients = Number(values.clients);
   const cohort = await coordinator.select({ atLeast: clients, within: 60_000, signal });
-  await using context = cohort.context({
-    secureAggregation: (identities) =>
-      secAgg({ identities }).with({ quantization: { clippingRange: 100 } }),
-  });
-  const inSum = new Promise<readonly string[]>((resolve) => {
-    context.on('progress', (event) => {
-      if (event.stage === 'run' && event.step.kind === 'secure-sum') resolve(event.step.clients);
+  const run = async (secureAggregation: (identities: IdentityProvider) => SecureAggregation) => {
+    await using context = cohort.context({
+      secureAggregation: (identities) => secureAggregation(identities).with({ quantization }),
     });
-  });
-  const result = await withContext(context, () => mean());
+    const inSum = new Promise<readonly string[]>((resolve) => {
+      context.on('progress', (event) => {
+        if (event.stage === 'run' && event.step.kind === 'secure-sum') resolve(event.step.clients);
+      });
+    });
+    const result = await withContext(context, () => mean());
+    return { result, inSum: (await inSum).length };
+  };
+  const { result, inSum } = await run((identities) => secAgg({ identities }));
   out(`mean of the readings  ${result.toFixed(2)}`);
-  out(`clients in the sum    ${(await inSum).length} of ${cohort.clients.length}`);
+  out(`clients in the sum    ${inSum} of ${cohort.clients.length}`);
+  const keyHolder = values['key-holder'];
+  if (keyHolder !== 'server' && keyHolder !== 'key_holder') return;
+  const modulusBits = Number(values['modulus-bits']);
+  const again = await run((identities) => paillier({ identities, keyHolder, modulusBits }));
+  out(`by the aggregator     ${again.result.toFixed(2)}`);
 };
 
 export default program;

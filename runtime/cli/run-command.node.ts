@@ -7,6 +7,7 @@ import { type Command, type ExitCode, type Surroundings, UsageError } from './co
 import { coordinatorCommand } from './coordinator-command.node.ts';
 import { inspectCommand } from './inspect-command.node.ts';
 import { keysCommand } from './keys-command.node.ts';
+import { roleCommand } from './role-command.node.ts';
 import { upCommand } from './up-command.node.ts';
 import { workerCommand } from './worker-command.node.ts';
 
@@ -15,6 +16,7 @@ const COMMANDS: readonly Command[] = [
   upCommand,
   coordinatorCommand,
   clientCommand,
+  roleCommand,
   workerCommand,
   keysCommand,
 ];

@@ -74,10 +74,10 @@ Examples:
         await factory.close();
       }
     }
-    const { credentials, roster, identity } = await readKeyFolder(values.keys ?? '');
-    if (identity === null) {
+    const { credentials, roster, roles, identity } = await readKeyFolder(values.keys ?? '');
+    if (identity === null || roles.positions.has(identity.client)) {
       throw new UsageError(
-        `${values.keys} has no identity.json: it is not the folder of a client.`,
+        `${values.keys} has no identity of a client: it is not the folder of one.`,
       );
     }
     const log = stderrLogger({ env: surroundings.env }).with({ client: identity.client });
@@ -85,6 +85,7 @@ Examples:
       ...values,
       quantization: quantizationOf(values),
       roster,
+      roles,
       identity,
       log,
     });

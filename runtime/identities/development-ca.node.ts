@@ -7,6 +7,9 @@
  * - `server/` `cert.pem`, `key.pem`, `ca.pem`, `roster.json`
  * - `<client>/` `cert.pem`, `key.pem`, `ca.pem`, `identity.json`, `roster.json`
  *
+ * With roles, such as an aggregator, there is a folder like that of a client for each; everybody has a
+ * `roles.json` beside the roster, and the server an `identity.json`: it may hold a key, too.
+ *
  * Who makes these has every secret of everybody. In earnest clients make their own keys, and an authority
  * signs requests.
  */
@@ -35,6 +38,8 @@ import { readIdentity, readIdentityRoster, writeIdentity } from './identity-file
 export interface DevelopmentKeysOptions {
   /** Names of clients: 1 to 256 bytes of UTF-8. Those that are there already are kept. */
   readonly clients: readonly string[];
+  /** Who is no client but plays a role: `aggregator`, `key_holder`. Those that are there are kept. @default none */
+  readonly roles?: readonly string[];
   /** Names and addresses of the server, beside localhost, 127.0.0.1 and ::1. @default none */
   readonly hosts?: readonly string[];
   /** Where clients are reached that serve themselves, as workers do. @default none: they only call */
@@ -54,12 +59,14 @@ export interface DevelopmentKeysOptions {
 
 export interface DevelopmentKeys {
   readonly roster: IdentityRoster;
-  /** The authority, the server, and the clients that were named. */
+  /** The roles and the server; nobody where there are no roles. */
+  readonly roles: IdentityRoster;
+  /** The authority, the server, and the clients and roles that were named. */
   readonly holders: readonly KeyHolder[];
 }
 
 export interface KeyHolder {
-  readonly role: 'authority' | 'server' | 'client';
+  readonly role: 'authority' | 'server' | 'client' | 'role';
   readonly name: string;
   readonly folder: string;
   /** `elsewhere`: a client of the roster whose folder is not here any more, and stays as it is. */
@@ -83,48 +90,58 @@ export async function makeDevelopmentKeys(
   folder: string,
   options: DevelopmentKeysOptions,
 ): Promise<DevelopmentKeys> {
-  const { clients, replace = 'nothing' } = options;
+  const { clients, roles = [], replace = 'nothing' } = options;
   const keys = new KeyFolder(folder);
   checkOptions(options);
-  const before = replace === 'everything' ? [] : await keys.members();
-  if (replace === 'everything') await keys.requireAllNamed(clients);
-  requireNames(keys, clients, before);
+  const isNew = replace === 'everything';
+  const before = isNew ? [] : await keys.members(ROSTER);
+  const rolesBefore = isNew ? [] : await keys.members(ROLES);
+  if (isNew) await keys.requireAllNamed([...clients, ...roles, SERVER]);
+  requireNames(
+    keys,
+    [...clients, ...roles],
+    [...before, ...rolesBefore.filter(({ client }) => client !== SERVER)],
+  );
+  requireApart(clients, roles, before, rolesBefore);
 
   const authority = await makeAuthority(keys, options);
   const holders = [authority.holder];
   const certify = new Certifier(keys, authority.authority, options);
   holders.push(await certify.server());
-  const members = [...before];
-  for (const client of clients) {
-    const known = before.some((member) => member.client === client);
-    if (known && !existsSync(join(keys.of(client), IDENTITY))) {
-      const status = 'elsewhere';
-      holders.push({
-        role: 'client',
-        name: client,
-        folder: keys.of(client),
-        status,
-        validUntil: null,
-      });
-      continue;
+  const add = async (
+    role: 'client' | 'role',
+    names: readonly string[],
+    known: readonly RosterMember[],
+  ): Promise<IdentityRoster> => {
+    const members = [...known];
+    for (const name of names) {
+      const isKnown = known.some((member) => member.client === name);
+      if (isKnown && !existsSync(join(keys.of(name), IDENTITY))) {
+        const status = 'elsewhere';
+        holders.push({ role, name, folder: keys.of(name), status, validUntil: null });
+        continue;
+      }
+      const member = await makeIdentity(keys.of(name), name, isNew);
+      if (!isKnown) members.push(member);
+      holders.push(await certify.caller(role, name));
     }
-    const member = await makeIdentity(keys.of(client), client, replace === 'everything');
-    if (!known) members.push(member);
-    holders.push(await certify.client(client));
-  }
-  const roster = createIdentityRoster(members);
-  keys.writeRoster(roster);
-  return { roster, holders };
+    return createIdentityRoster(members);
+  };
+  const roster = await add('client', clients, before);
+  const played = await add('role', roles, rolesBefore);
+  const isServerNew = played.members.length > 0 && !played.positions.has(SERVER);
+  const server = isServerNew ? [await makeIdentity(keys.of(SERVER), SERVER, isNew)] : [];
+  const all = createIdentityRoster([...played.members, ...server]);
+  keys.writeRosters(roster, all);
+  return { roster, roles: all, holders };
 }
 
 /** Where things are. */
 class KeyFolder {
   readonly path: string;
-  readonly rosterPath: string;
 
   constructor(path: string) {
     this.path = resolve(path);
-    this.rosterPath = join(this.path, SERVER, ROSTER);
   }
 
   /** The folder of the authority, the server or a client. */
@@ -132,29 +149,34 @@ class KeyFolder {
     return join(this.path, folderName(name));
   }
 
-  /** The roster that is there. */
-  async members(): Promise<readonly RosterMember[]> {
-    if (!existsSync(this.rosterPath)) return [];
-    return (await readIdentityRoster(this.rosterPath)).members;
+  /** Those of the roster, or of the roles, that are there. */
+  async members(file: string): Promise<readonly RosterMember[]> {
+    const path = join(this.of(SERVER), file);
+    if (!existsSync(path)) return [];
+    return (await readIdentityRoster(path)).members;
   }
 
   /** Nobody is to be left with a certificate of an authority that is gone. */
-  async requireAllNamed(clients: readonly string[]): Promise<void> {
-    const missing = (await this.members()).find(({ client }) => !clients.includes(client));
-    if (missing === undefined) return;
-    throw new DevelopmentKeysError(
-      `To make everything anew, name all clients that are in ${this.rosterPath}; '${missing.client}' is missing. Or use another folder.`,
-    );
+  async requireAllNamed(names: readonly string[]): Promise<void> {
+    for (const file of [ROSTER, ROLES]) {
+      const missing = (await this.members(file)).find(({ client }) => !names.includes(client));
+      if (missing === undefined) continue;
+      throw new DevelopmentKeysError(
+        `To make everything anew, name all that are in ${join(this.of(SERVER), file)}; '${missing.client}' is missing. Or use another folder.`,
+      );
+    }
   }
 
-  writeRoster(roster: IdentityRoster): void {
-    const json = utf8(encodeRosterJson(roster));
-    for (const { client } of roster.members) {
-      const folder = this.of(client);
-      if (existsSync(folder)) replaceFile(join(folder, ROSTER), json, PUBLIC_FILE_MODE);
-    }
+  writeRosters(roster: IdentityRoster, roles: IdentityRoster): void {
+    const files: [string, Uint8Array][] = [[ROSTER, utf8(encodeRosterJson(roster))]];
+    if (roles.members.length > 0) files.push([ROLES, utf8(encodeRosterJson(roles))]);
+    const names = [...roster.members, ...roles.members].map(({ client }) => client);
     // What is read the next time comes last: until then everything can be done again.
-    replaceFile(this.rosterPath, json, PUBLIC_FILE_MODE);
+    for (const name of [...names.filter((name) => name !== SERVER), SERVER]) {
+      const folder = this.of(name);
+      if (!existsSync(folder)) continue;
+      for (const [file, json] of files) replaceFile(join(folder, file), json, PUBLIC_FILE_MODE);
+    }
   }
 }
 
@@ -177,15 +199,16 @@ class Certifier {
     );
   }
 
-  client(name: string): Promise<KeyHolder> {
+  /** One that calls: a client, or who plays a role. */
+  caller(role: 'client' | 'role', name: string): Promise<KeyHolder> {
     const { clientHosts = [] } = this.#options;
-    return this.#certify('client', name, () =>
+    return this.#certify(role, name, () =>
       this.#authority.certifyClient(name, clientHosts, validityOf(this.#options)),
     );
   }
 
   async #certify(
-    role: 'server' | 'client',
+    role: 'server' | 'client' | 'role',
     name: string,
     make: () => Promise<CertificatePair>,
   ): Promise<KeyHolder> {
@@ -345,6 +368,21 @@ function requireNames(
   }
 }
 
+/** A role that were a client could be on both sides of a sum. */
+function requireApart(
+  clients: readonly string[],
+  roles: readonly string[],
+  before: readonly RosterMember[],
+  rolesBefore: readonly RosterMember[],
+): void {
+  const listed = (members: readonly RosterMember[]) => members.map(({ client }) => client);
+  const both = [...listed(rolesBefore), ...roles].find((role) =>
+    [...listed(before), ...clients].includes(role),
+  );
+  if (both === undefined) return;
+  throw new DevelopmentKeysError(`'${both}' cannot be a client and a role.`);
+}
+
 /** A name as a folder, without a way out of it, and not hidden. */
 function folderName(name: string): string {
   // A lone surrogate has no encoding; it is refused as a name elsewhere.
@@ -359,6 +397,7 @@ const PRIVATE_KEY = 'key.pem';
 const AUTHORITY_CERTIFICATE = 'ca.pem';
 const IDENTITY = 'identity.json';
 const ROSTER = 'roster.json';
+const ROLES = 'roles.json';
 const PUBLIC_FILE_MODE = 0o644;
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '::1'];
 const DEFAULT_DAYS = 90;

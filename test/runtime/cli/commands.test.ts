@@ -49,7 +49,7 @@ test('--help lists the commands, and each has its own', async () => {
   const { status, printed } = running(['--help']);
   expect(await status).toBe(0);
   const names = [...printed.out.matchAll(/^ {2}(\w+) {2}/gm)].map(([, name]) => name as string);
-  expect(names).toEqual(['inspect', 'up', 'coordinator', 'client', 'worker', 'keys']);
+  expect(names).toEqual(['inspect', 'up', 'coordinator', 'client', 'role', 'worker', 'keys']);
   for (const name of names) {
     const help = running([name, '--help']);
     expect(await help.status).toBe(0);
@@ -63,6 +63,8 @@ describe.each([
   [['client', '--connect', 'a:1', '--keys', 'k', '--max-failures', '-1'], /--max-failures/],
   [['coordinator', '--listen', 'a:1'], /takes the module/],
   [['coordinator', 'x.ts', '--keys', 'k'], /--listen is missing/],
+  [['role', '--connect', 'a:1', '--keys', 'k'], /--policy is missing/],
+  [['keys', '--role', 'clerk'], /--role takes aggregator or key_holder/],
   [['worker', '--listen', '127.0.0.1:0'], /--keys, or --simulate/],
   [['worker', '--listen', 'a:1', '--simulate', '--keys', 'k'], /--keys, or --simulate/],
   [['up', '--clients', '2'], /--clients takes a whole number from 3/],
@@ -145,5 +147,5 @@ test('a client whose coordinator cannot be reached gives up with 4, and one with
     ...['client', '--connect', 'localhost:1', '--keys', join(keys, 'server')],
   ]);
   expect(await wrong.status).toBe(2);
-  expect(wrong.printed.error).toMatch(/identity.json/);
+  expect(wrong.printed.error).toMatch(/is not the folder of one/);
 });

@@ -42,11 +42,13 @@ test('a server that begins a new session gets no new rounds by it', async () => 
   await using coordinator = await listen();
   const running: ClientProcess[] = [];
   for (const name of NAMES) {
-    const { credentials, roster, identity } = await readKeyFolder(join(folder, 'keys', name));
+    const keys = await readKeyFolder(join(folder, 'keys', name));
+    const { credentials, roster, roles, identity } = keys;
     const leaf = await clientLeaf({
       data: [`reading=${reading}`],
       policy,
       roster,
+      roles,
       identity: identity!,
       quantization: {},
       log: silentLogger,

@@ -65,6 +65,43 @@ test('each participant has a folder with what it needs', async () => {
   }
 });
 
+test('roles have identities of their own, apart from the roster, and so has the server then', async () => {
+  await makeDevelopmentKeys(folder, { clients: ['ada'] });
+  const { roster, roles, holders } = await makeDevelopmentKeys(folder, {
+    clients: ['bob'],
+    roles: ['aggregator'],
+  });
+  expect(roster.members.map(({ client }) => client)).toEqual(['ada', 'bob']);
+  expect(roles.members.map(({ client }) => client)).toEqual(['aggregator', 'server']);
+  expect(holders.map(({ role, name }) => [role, name])).toContainEqual(['role', 'aggregator']);
+  for (const holder of ['server', 'ada', 'bob', 'aggregator']) {
+    expect(await readIdentityRoster(join(folder, holder, 'roster.json'))).toEqual(roster);
+    expect(await readIdentityRoster(join(folder, holder, 'roles.json'))).toEqual(roles);
+  }
+  for (const [index, role] of ['aggregator', 'server'].entries()) {
+    const identity = await readIdentity(join(folder, role, 'identity.json'));
+    expect(identity.publicKey).toEqual(roles.members[index]?.publicKey);
+  }
+  const cert = readFileSync(join(folder, 'aggregator/cert.pem'));
+  expect(certificateIdentity(cert).name).toBe('aggregator');
+  // They stay, also where nobody names them.
+  expect((await makeDevelopmentKeys(folder, { clients: ['cy'] })).roles).toEqual(roles);
+  const anew = { clients: ['ada', 'bob', 'cy'], replace: 'everything' } as const;
+  await expect(makeDevelopmentKeys(folder, anew)).rejects.toThrow(/'aggregator' is missing/);
+  const other = await makeDevelopmentKeys(folder, { ...anew, roles: ['aggregator'] });
+  expect(other.roles.members).toHaveLength(2);
+  expect(other.roles.hash).not.toEqual(roles.hash);
+});
+
+test.each([
+  [{ clients: ['aggregator'], roles: ['aggregator'] }],
+  [{ clients: [], roles: ['ada'] }],
+  [{ clients: [], roles: ['server'] }],
+])('nobody is a client and a role: %j', async (options) => {
+  await makeDevelopmentKeys(folder, { clients: ['ada'] });
+  await expect(makeDevelopmentKeys(folder, options)).rejects.toThrow(DevelopmentKeysError);
+});
+
 test.skipIf(!posix)('secrets are for their owner alone', async () => {
   await makeDevelopmentKeys(folder, { clients: ['ada'] });
   for (const holder of ['ca', 'server', 'ada']) {

@@ -12,9 +12,9 @@ import {
   withContext,
 } from 'fedloom';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Executor } from '../../../executors/executor.ts';
 import type { ExecutionContext } from '../../../runtime/execution-context.ts';
 import { Cluster } from './processes.ts';
+import { watched } from './watched.ts';
 
 const NAMES = ['north', 'south', 'east', 'west', 'centre'];
 const total = federatedComputation([], () =>
@@ -38,25 +38,12 @@ async function contextOf(operator = '', happens = (): void => {}): Promise<Execu
     wrapLeaf: (leaf, placement, index) =>
       placement !== 'clients' || index !== VICTIM
         ? leaf
-        : watched(leaf, operator, () => {
-            if (done) return;
+        : watched(leaf, (uri) => {
+            if (done || uri !== operator) return;
             done = true;
             happens();
           }),
   });
-}
-
-function watched(leaf: Executor, operator: string, asked: () => void): Executor {
-  return {
-    createValue(value, type, options) {
-      if ('kind' in value && value.kind === 'intrinsic' && value.uri === operator) asked();
-      return leaf.createValue(value, type, options);
-    },
-    createCall: (fn, argument, options) => leaf.createCall(fn, argument, options),
-    createStruct: (elements) => leaf.createStruct(elements),
-    createSelection: (source, index) => leaf.createSelection(source, index),
-    close: () => leaf.close(),
-  };
 }
 
 interface Round {

@@ -1,15 +1,27 @@
-/** @file A coordinator in this process, and clients in processes of their own that can be killed. */
+/** @file A coordinator in this process; clients and roles in processes of their own that can be killed. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Coordinator, makeDevelopmentKeys, tlsCredentials } from 'fedloom/node';
-import { readIdentityRoster } from '../../../runtime/identities/identity-files.node.ts';
+import { Coordinator, makeDevelopmentKeys } from 'fedloom/node';
+import type { GuardPolicyOptions } from '../../../executors/guard/policy.ts';
+import { readKeyFolder } from '../../../runtime/cli/key-folder.node.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const QUICK = { heartbeatMs: 250, silenceMs: 1_500, graceMs: 1_500 } as const;
+
+export interface ClusterOptions {
+  /** @default none */
+  readonly roles?: readonly string[];
+  /** Of all. @default that of `fedloom client` */
+  readonly policy?: GuardPolicyOptions;
+  /** Where clients dial in, by the port of the coordinator. @default there */
+  readonly through?: (port: number) => Promise<number>;
+  /** More options of Node for a client. */
+  readonly nodeOptions?: (name: string) => readonly string[];
+}
 
 /** Each client has the file `reading`, one integer: ten times its number. */
 export class Cluster implements AsyncDisposable {
@@ -17,48 +29,68 @@ export class Cluster implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'fedloom-cluster-'));
   coordinator: Coordinator | null = null;
   #port = 0;
-  readonly #clients = new Map<string, ChildProcess>();
+  #reachedAt = 0;
+  readonly #options: ClusterOptions;
+  readonly #processes = new Map<string, ChildProcess>();
 
-  private constructor(names: readonly string[]) {
+  private constructor(names: readonly string[], options: ClusterOptions) {
     this.names = names;
+    this.#options = options;
   }
 
-  static async start(names: readonly string[]): Promise<Cluster> {
-    const cluster = new Cluster(names);
-    await makeDevelopmentKeys(join(cluster.folder, 'keys'), { clients: names });
+  static async start(names: readonly string[], options: ClusterOptions = {}): Promise<Cluster> {
+    const cluster = new Cluster(names, options);
+    const { roles = [], policy } = options;
+    await makeDevelopmentKeys(join(cluster.folder, 'keys'), { clients: names, roles });
+    if (policy !== undefined) {
+      const file = { format: 'fedloom policy', version: 1, ...policy };
+      writeFileSync(join(cluster.folder, 'policy.json'), JSON.stringify(file));
+    }
     for (const [i, name] of names.entries()) {
       writeFileSync(join(cluster.folder, `${name}.json`), JSON.stringify([10 * (i + 1)]));
     }
     await cluster.listen();
-    for (const name of names) cluster.run(name);
+    for (const name of [...names, ...roles]) cluster.run(name);
     return cluster;
   }
 
   /** Begins to listen, the second time on the same port. */
   async listen(): Promise<Coordinator> {
-    const at = (file: string): string => join(this.folder, 'keys/server', file);
+    const { credentials, roster, roles, identity } = await readKeyFolder(this.keysOf('server'));
     this.coordinator = await Coordinator.start({
       listen: `127.0.0.1:${this.#port}`,
-      credentials: await tlsCredentials({
-        ca: at('ca.pem'),
-        cert: at('cert.pem'),
-        key: at('key.pem'),
-      }),
-      roster: await readIdentityRoster(at('roster.json')),
+      credentials,
+      roster,
+      roleRoster: roles,
+      ...(identity !== null && { identity }),
       clients: { heartbeat: QUICK },
     });
     this.#port = Number(this.coordinator.address.split(':').at(-1));
+    this.#reachedAt = (await this.#options.through?.(this.#port)) ?? this.#port;
     return this.coordinator;
   }
 
-  /** Starts the process of a client, as a person would. */
+  get port(): number {
+    return this.#port;
+  }
+
+  keysOf(name: string): string {
+    return join(this.folder, 'keys', name);
+  }
+
+  /** Starts the process of a client, or of who plays a role, as a person would. */
   run(name: string): void {
+    const { policy, nodeOptions = () => [] } = this.#options;
+    const isClient = this.names.includes(name);
+    const data = isClient ? ['--data', `reading=${join(this.folder, `${name}.json`)}`] : [];
+    const allowed = policy === undefined ? [] : ['--policy', join(this.folder, 'policy.json')];
     const child = spawn(
       process.execPath,
       [
-        ...['--import', 'tsx', join(ROOT, 'runtime/cli/main.node.ts'), 'client'],
-        ...['--connect', `localhost:${this.#port}`, '--keys', join(this.folder, 'keys', name)],
-        ...['--data', `reading=${join(this.folder, `${name}.json`)}`],
+        ...nodeOptions(name),
+        ...['--import', 'tsx', join(ROOT, 'runtime/cli/main.node.ts')],
+        ...[isClient ? 'client' : 'role', '--connect', `localhost:${this.#reachedAt}`],
+        ...['--keys', this.keysOf(name), ...data, ...allowed],
         ...['--state', join(this.folder, 'state', name)],
       ],
       {
@@ -69,23 +101,23 @@ export class Cluster implements AsyncDisposable {
     );
     // Nobody reads it, but it must not fill up.
     child.stderr?.resume();
-    this.#clients.set(name, child);
+    this.#processes.set(name, child);
   }
 
   kill(name: string): void {
-    this.#clients.get(name)?.kill('SIGKILL');
+    this.#processes.get(name)?.kill('SIGKILL');
   }
 
   /** Waits until the process of a client has ended, and starts another one. */
   async restart(name: string): Promise<void> {
-    const child = this.#clients.get(name) as ChildProcess;
+    const child = this.#processes.get(name) as ChildProcess;
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     this.run(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.coordinator?.close(500);
-    for (const child of this.#clients.values()) {
+    for (const child of this.#processes.values()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       child.kill('SIGKILL');
       await once(child, 'exit');
