@@ -77,7 +77,7 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
     options: RequestOptions,
   ): Promise<MaterializedValue> {
     if (!(node instanceof SyntaxNode)) return super.read(node, options);
-    const lowered = await this.lower(node);
+    const lowered = await this.lower(node, options);
     try {
       return await lowered.handle.compute(options);
     } finally {
@@ -85,9 +85,13 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
     }
   }
 
-  protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {
+  protected override async lowerOwn(
+    node: ValueNode,
+    { onProgress }: RequestOptions,
+  ): Promise<TargetNode> {
     if (!(node instanceof SyntaxNode)) throw new TypeError('A node of no kind known here.');
-    node.lowered ??= this.#lowerSyntax(node);
+    // Without the signal: others may use the same node, and not want to end with this request.
+    node.lowered ??= this.#lowerSyntax(node, onProgress === undefined ? {} : { onProgress });
     return (await node.lowered).retain();
   }
 
@@ -180,9 +184,9 @@ export class ReferenceResolvingExecutor extends LayerExecutor {
     }
   }
 
-  async #lowerSyntax(node: SyntaxNode): Promise<TargetNode> {
+  async #lowerSyntax(node: SyntaxNode, options: RequestOptions): Promise<TargetNode> {
     const closed = await this.#close(node.block, node.scope);
-    const lowered = await this.embedInTarget(closed, node.type);
+    const lowered = await this.embedInTarget(closed, node.type, options);
     node.adopt(lowered);
     return lowered;
   }

@@ -162,13 +162,15 @@ export abstract class LayerExecutor extends TreeExecutor {
    * Brings a value down to the target.
    * @returns a hold on a node of the target.
    */
-  protected lower(node: ValueNode): TargetNode | Promise<TargetNode> {
+  protected lower(node: ValueNode, options: RequestOptions = {}): TargetNode | Promise<TargetNode> {
     if (node instanceof TargetNode) return node.retain();
-    return node instanceof StructNode ? this.#lowerStruct(node) : this.lowerOwn(node);
+    return node instanceof StructNode
+      ? this.#lowerStruct(node, options)
+      : this.lowerOwn(node, options);
   }
 
   /** Brings down a node of the executor's own kinds, or refuses to. */
-  protected abstract lowerOwn(node: ValueNode): Promise<TargetNode>;
+  protected abstract lowerOwn(node: ValueNode, options: RequestOptions): Promise<TargetNode>;
 
   /** Calls a function of the target. */
   protected async applyInTarget(
@@ -176,12 +178,12 @@ export abstract class LayerExecutor extends TreeExecutor {
     argument: ValueNode | null,
     options: RequestOptions,
   ): Promise<TargetNode> {
-    const callee = await this.lower(fn);
+    const callee = await this.lower(fn, options);
     try {
       if (argument === null) {
         return new TargetNode(await this.target.createCall(callee.handle, undefined, options));
       }
-      const given = await this.lower(argument);
+      const given = await this.lower(argument, options);
       try {
         return new TargetNode(await this.target.createCall(callee.handle, given.handle, options));
       } finally {
@@ -224,10 +226,10 @@ export abstract class LayerExecutor extends TreeExecutor {
     return this.target.close();
   }
 
-  async #lowerStruct(node: StructNode): Promise<TargetNode> {
+  async #lowerStruct(node: StructNode, options: RequestOptions): Promise<TargetNode> {
     const lowered: TargetNode[] = [];
     try {
-      for (const element of node.elements) lowered.push(await this.lower(element));
+      for (const element of node.elements) lowered.push(await this.lower(element, options));
       const names = node.type.kind === 'struct' ? node.type.elements : [];
       const handle = await this.target.createStruct(
         lowered.map((element, index) => ({

@@ -47,6 +47,14 @@ export {
 export type { Selection } from './remote/selection.ts';
 export { type WorkerExecutors, workerExecutors } from './remote/worker-executors.ts';
 export type { RemoteWorker } from './remote/workers.ts';
+export type { Round } from './rounds/round.ts';
+export type {
+  RoundFailure,
+  RoundStatus,
+  RoundTraffic,
+  StageStatus,
+} from './rounds/round-status.ts';
+export type { RoundListener } from './rounds/watch-rounds.ts';
 export {
   type SizeReport,
   type SizingExecutorFactory,

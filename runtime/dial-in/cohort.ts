@@ -16,6 +16,8 @@ import {
   type RemoteExecutorFactoryOptions,
   remoteExecutorFactory,
 } from '../remote/remote-factory.ts';
+import type { RoundTraffic } from '../rounds/round-status.ts';
+import { type RoundListener, watchRounds } from '../rounds/watch-rounds.ts';
 import { standardLeaves } from '../stack.ts';
 
 /** As for other remote stacks; who the clients are is known. */
@@ -54,6 +56,9 @@ export interface CohortSurroundings {
    * @throws TransportError `transport.unavailable` if nobody comes in time, or may.
    */
   readonly role: (placement: string, withinMs: number) => Promise<ConnectedClient>;
+  /** Told of the rounds, numbered by `nextRound`. @default nobody is */
+  readonly onRound?: RoundListener;
+  readonly nextRound: () => number;
 }
 
 export class Cohort {
@@ -61,6 +66,8 @@ export class Cohort {
   readonly clients: readonly ConnectedClient[];
   readonly #surroundings: CohortSurroundings;
   readonly #places: readonly number[] | undefined;
+  /** By what protocols and messages call them. */
+  readonly #nameOf: ReadonlyMap<string, string>;
 
   constructor(chosen: readonly ConnectedClient[], surroundings: CohortSurroundings) {
     const { roster } = surroundings;
@@ -70,6 +77,9 @@ export class Cohort {
     );
     this.#surroundings = surroundings;
     this.#places = roster && this.clients.map(placeOf);
+    this.#nameOf = new Map(
+      this.clients.map(({ name }, i) => [`clients/${this.#places?.[i] ?? i}`, name]),
+    );
   }
 
   get names(): readonly string[] {
@@ -78,7 +88,18 @@ export class Cohort {
 
   /** A context whose clients are those of the cohort. Closing it leaves them connected. */
   context(options: CohortOptions = {}): ExecutionContext {
-    return new ExecutionContext(this.executorFactory(options));
+    const context = new ExecutionContext(this.executorFactory(options));
+    const { onRound, nextRound } = this.#surroundings;
+    if (onRound !== undefined) {
+      watchRounds(context, {
+        clients: this.clients.length,
+        next: nextRound,
+        nameOf: (party) => this.#nameOf.get(party) ?? party,
+        traffic: () => this.#traffic(),
+        onRound,
+      });
+    }
+    return context;
   }
 
   /**
@@ -114,6 +135,16 @@ export class Cohort {
         leafGeneration: () => players.filter(({ isEnded }) => isEnded).length,
       },
     );
+  }
+
+  #traffic(): RoundTraffic {
+    let toClients = 0;
+    let toServer = 0;
+    for (const { traffic } of this.clients) {
+      toClients += traffic.sent;
+      toServer += traffic.received;
+    }
+    return { toClients, toServer };
   }
 
   #provider(given: NonNullable<CohortOptions['secureAggregation']>): SecureStackProvider {

@@ -12,6 +12,7 @@ import type { InsecureChannels } from '../grpc/listen-address.node.ts';
 import type { ConnectedClient } from '../remote/connected-client.ts';
 import { ConnectedClients, type ConnectedClientsOptions } from '../remote/connected-clients.ts';
 import type { Selection } from '../remote/selection.ts';
+import type { RoundListener } from '../rounds/watch-rounds.ts';
 import { Cohort } from './cohort.ts';
 
 export interface CoordinatorOptions {
@@ -41,6 +42,8 @@ export interface CoordinatorOptions {
   /** Times and limits of the connections. */
   readonly clients?: Omit<ConnectedClientsOptions, 'allowUnproven'>;
   readonly limits?: Partial<GrpcServerLimits>;
+  /** Told how each round of a cohort stands: its stage, who has answered, who is missing, bytes each way. */
+  readonly onRound?: RoundListener;
 }
 
 export class Coordinator implements AsyncDisposable {
@@ -49,6 +52,7 @@ export class Coordinator implements AsyncDisposable {
   readonly #service: GrpcService;
   readonly #options: CoordinatorOptions;
   readonly #roles: ReadonlySet<string>;
+  #rounds = 0;
 
   private constructor(
     clients: ConnectedClients,
@@ -104,7 +108,7 @@ export class Coordinator implements AsyncDisposable {
       ...selection,
       where: (client) => !this.#roles.has(client.name) && where(client),
     });
-    const { roster, roleRoster, identity } = this.#options;
+    const { roster, roleRoster, identity, onRound } = this.#options;
     return new Cohort(chosen, {
       roster,
       others: {
@@ -112,6 +116,8 @@ export class Coordinator implements AsyncDisposable {
         ...(identity !== undefined && { identities: [identity] }),
       },
       role: (name, withinMs) => this.#player(name, withinMs),
+      nextRound: () => ++this.#rounds,
+      ...(onRound !== undefined && { onRound }),
     });
   }
 

@@ -1,0 +1,172 @@
+/** @file How rounds stand, as a coordinator tells it while they run. */
+
+import {
+  federatedComputation,
+  federatedData,
+  federatedSecureSum,
+  federatedSum,
+  int32,
+  type RoundStatus,
+  secAgg,
+  withContext,
+} from 'fedloom';
+import { expect, test } from 'vitest';
+import { ProtocolAbortError } from '../../../computations/types/index.ts';
+import type { ProgressEvent } from '../../../runtime/invocation.ts';
+import { Round } from '../../../runtime/rounds/round.ts';
+import { Federation } from '../dial-in/federation.ts';
+
+const NAMES = ['north', 'south', 'east', 'west', 'centre'];
+const total = federatedComputation([], function total() {
+  return federatedSecureSum(federatedData('reading', int32()), 1_000);
+});
+const secure = {
+  secureAggregation: (identities: never) => secAgg({ identities, timeoutMs: 5_000 }),
+} as never;
+async function watched(names = NAMES, more: object = {}) {
+  const seen: RoundStatus[] = [];
+  const federation = await Federation.start(names, {
+    ...more,
+    coordinator: {
+      clients: { heartbeat: { heartbeatMs: 200, silenceMs: 1_000, graceMs: 1_000 } },
+      onRound: (round) => seen.push(round.status()),
+    },
+  });
+  return { federation, seen };
+}
+
+test('a round tells its stages, who answered by name, and bytes each way', async () => {
+  const { federation, seen } = await watched();
+  await using _ = federation;
+  // Some of the roster, so that places and numbers differ.
+  await federation.coordinator.select({ atLeast: 5, within: 10_000 });
+  const where = ({ name }: { name: string }) => name !== 'south';
+  const cohort = await federation.coordinator.select({ atLeast: 4, within: 10_000, where });
+  await using context = cohort.context(secure);
+  await withContext(context, () => total());
+  await withContext(context, () => total());
+
+  expect(seen.map(({ round }) => round).filter((round, i, all) => round !== all[i - 1])).toEqual([
+    1, 2,
+  ]);
+  const last = seen.findLast(({ round }) => round === 1);
+  expect(last).toMatchObject({ state: 'done', clients: 4, counted: 4, lost: [] });
+  expect(last?.computation).toBe(total.name);
+  expect(last?.stages.map(({ stage }) => stage)).toEqual([
+    "finding the data 'reading'",
+    'advertise',
+    'share-keys',
+    'mask-vectors',
+    'confirm-survivors',
+    'unmask',
+  ]);
+  for (const { answered, missing, isOver, traffic } of last?.stages ?? []) {
+    expect([...(answered ?? [])].sort()).toEqual(['centre', 'east', 'north', 'west']);
+    expect({ missing, isOver }).toEqual({ missing: [], isOver: true });
+    expect(Math.min(traffic.toClients, traffic.toServer)).toBeGreaterThan(0);
+  }
+  const sumOf = (way: 'toClients' | 'toServer') =>
+    last?.stages.reduce((sum, { traffic }) => sum + traffic[way], 0) ?? 0;
+  expect(last?.traffic.toClients).toBeGreaterThanOrEqual(sumOf('toClients'));
+  expect(last?.traffic.toServer).toBeGreaterThanOrEqual(sumOf('toServer'));
+  const early = seen.find(({ stages }) => stages.at(-1)?.done === 2);
+  expect(early?.stages.at(-1)).toMatchObject({ isOver: false, total: 4 });
+  expect(early?.stages.at(-1)?.answered).toHaveLength(2);
+  expect(early?.stages.at(-1)?.missing).toHaveLength(2);
+  // Of a round, and not of all before it.
+  const next = seen.find(({ round }) => round === 2);
+  expect(next?.traffic.toServer).toBeLessThan(last?.traffic.toServer ?? 0);
+});
+
+test('a client that is lost is named, with the stage; the sum is without it', async () => {
+  const { federation, seen } = await watched();
+  await using _ = federation;
+  const cohort = await federation.coordinator.select({ atLeast: 5, within: 10_000 });
+  await using context = cohort.context(secure);
+  await federation.client('east').stop();
+  await withContext(context, () => total());
+  expect(seen.at(-1)).toMatchObject({
+    state: 'done',
+    counted: 4,
+    lost: [{ client: 'east', stage: "finding the data 'reading'", reason: 'failed' }],
+  });
+  expect(seen.at(-1)?.stages[0]?.missing).toEqual(['east']);
+});
+
+test('a round that is refused says why; the next one has its own number', async () => {
+  const { federation, seen } = await watched(['a', 'b', 'c']);
+  await using _ = federation;
+  const cohort = await federation.coordinator.select({ atLeast: 3, within: 10_000 });
+  await using context = cohort.context();
+  const plain = federatedComputation([], () => federatedSum(federatedData('reading', int32())));
+  await expect(withContext(context, () => plain())).rejects.toThrow();
+  expect(seen.at(-1)).toMatchObject({
+    round: 1,
+    state: 'failed',
+    failure: { message: expect.stringContaining('policy.private_value') },
+  });
+  expect(seen.at(-1)?.stages.every(({ isOver }) => isOver)).toBe(true);
+});
+
+const NO_TRAFFIC = { toClients: 0, toServer: 0 };
+
+function roundOf(...events: readonly object[]): RoundStatus {
+  const round = new Round({
+    number: 1,
+    computation: 'x',
+    clients: 3,
+    nameOf: (party) => party.replace('clients/', 'site '),
+    traffic: () => NO_TRAFFIC,
+  });
+  for (const event of events) {
+    round.take({ invocation: 1, computation: 'x', ...event } as ProgressEvent);
+  }
+  return round.status();
+}
+
+const step = (step: object) => ({ stage: 'run', step });
+
+test('an abort names stage, reason and who was missing, or offended', () => {
+  const abort = (options: { missing?: string[]; offender?: string }) =>
+    new ProtocolAbortError('protocol.too_few_clients', 'no', {
+      stage: 'unmask',
+      reason: 'too-few-survivors',
+      ...options,
+    });
+  const failed = (error: Error) => roundOf({ stage: 'failed', milliseconds: 1, error }).failure;
+  expect(failed(abort({ missing: ['clients/2', 'clients/0'] }))).toMatchObject({
+    code: 'protocol.too_few_clients',
+    stage: 'unmask',
+    reason: 'too-few-survivors',
+    missing: ['site 2', 'site 0'],
+  });
+  expect(failed(abort({ offender: 'clients/1' }))?.missing).toEqual(['site 1']);
+  expect(failed(abort({}))?.missing).toEqual([]);
+  expect(failed(new Error('a bug'))).toEqual({ message: 'a bug', missing: [] });
+});
+
+test('pieces of work of one name that go on at the same time are two', () => {
+  const roll = (run: number, answered: string[], isOver: boolean) => ({
+    roll: { run, answered, missing: [], isOver },
+  });
+  const work = { kind: 'clients', work: 'federated_map', total: 3 };
+  const { stages } = roundOf(
+    step({ ...work, done: 0, ...roll(1, [], false) }),
+    step({ ...work, done: 0, ...roll(2, [], false) }),
+    step({ ...work, done: 1, ...roll(1, ['clients/1'], false) }),
+    step({ ...work, done: 3, ...roll(2, ['clients/0'], true) }),
+  );
+  expect(stages.map(({ answered, isOver }) => ({ answered, isOver }))).toEqual([
+    { answered: ['site 1'], isOver: false },
+    { answered: ['site 0'], isOver: true },
+  ]);
+});
+
+test('long work that nobody is asked for counts its parts; after a retry it begins again', () => {
+  const part = (done: number) => step({ kind: 'protocol', stage: 'expand-masks', done, total: 4 });
+  const { stages } = roundOf(part(0), part(1), { stage: 'retry' }, part(0), part(4));
+  expect(stages.map(({ done, isOver, answered }) => ({ done, isOver, answered }))).toEqual([
+    { done: 1, isOver: true, answered: null },
+    { done: 4, isOver: true, answered: null },
+  ]);
+});
