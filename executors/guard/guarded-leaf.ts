@@ -4,7 +4,7 @@
  * they check themselves, so that a rule stands in one place.
  */
 
-import type { Backend } from '../../computations/tensors/index.ts';
+import { type Backend, loadBackend } from '../../computations/tensors/index.ts';
 import { ValueError } from '../../computations/types/index.ts';
 import { memoryLedger, type SecAggPolicy, type SessionLedger } from '../../protocols/index.ts';
 import type { Executor } from '../executor.ts';
@@ -33,7 +33,7 @@ import { type GuardedPaillierOptions, paillierUnder } from './paillier-terms.ts'
 import type { GuardPolicy, GuardPolicyOptions, GuardProtocol } from './policy.ts';
 
 export interface GuardedLeafOptions {
-  /** May be shared by many leaves. */
+  /** Runs what has private data in it; may be shared by many leaves. */
   readonly backend: Backend;
   /** @default the client has no data */
   readonly dataSource?: DataSource;
@@ -72,18 +72,17 @@ export function guardedLeaf(options: GuardedLeafOptions): GuardingExecutor {
   const source = checkedSource(dataSource ?? NO_DATA);
   const withData = (target: Executor): Executor => new DataExecutor(target, source);
   const { elementCalls } = policy.limits;
-  const tensors = new BudgetedResolvingExecutor(
-    withData(new TensorExecutor(backend)),
-    'elementCalls',
-    elementCalls,
-  );
+  const sequences = (tensors: Executor): Executor =>
+    new SequenceExecutor(new BudgetedResolvingExecutor(tensors, 'elementCalls', elementCalls));
   const calls = new OperatorExecutor(
-    new SequenceExecutor(tensors),
+    sequences(withData(new TensorExecutor(backend))),
     operators,
     random === undefined ? {} : { random },
   );
   return new GuardingExecutor(withData(calls), {
     policy,
+    // In plain JavaScript there is no memory beside an array.
+    publicTarget: async () => sequences(new TensorExecutor(await loadBackend({ prefer: 'cpu' }))),
     operators,
     ledger,
     ...(audit !== undefined && { audit }),

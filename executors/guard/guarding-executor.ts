@@ -42,6 +42,12 @@ import { LimitExceeded, SyntaxLimits } from './syntax-limits.ts';
 export interface GuardOptions {
   /** @default `DEFAULT_GUARD_POLICY` */
   readonly policy?: GuardPolicyOptions;
+  /**
+   * Makes, once, what runs the calls that have no private data in them. Of their results the server gets
+   * every bit, so whatever graphs can do wrong there must not reach memory with private values.
+   * @default the target
+   */
+  readonly publicTarget?: () => Promise<Executor>;
   /** The operators of the target; of these it knows what they release. @default none */
   readonly operators?: readonly Operator[];
   /** Counts rounds; one that lasts, where a restart is not to give new ones. @default in memory */
@@ -76,7 +82,14 @@ export class GuardingExecutor implements Executor {
       ...(entriesPerDay !== undefined && { entriesPerDay }),
     });
     const releases = new ReleaseRules({ policy, ledger, audit, now });
-    this.#labelling = new LabellingExecutor(target, { policy, operators, releases, audit });
+    const { publicTarget } = options;
+    this.#labelling = new LabellingExecutor(target, {
+      policy,
+      operators,
+      releases,
+      audit,
+      ...(publicTarget !== undefined && { publicTarget }),
+    });
     this.#inner = new BudgetedResolvingExecutor(this.#labelling, 'calls', policy.limits.calls);
     this.#policy = policy;
     this.#limits = new SyntaxLimits(policy.limits);

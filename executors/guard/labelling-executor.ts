@@ -46,6 +46,7 @@ import {
   provenanceOfPublic,
   provenanceOfSelection,
 } from './provenance.ts';
+import { PublicWork } from './public-work.ts';
 import { PRIVATE_VALUES, type Refusal, refused } from './refusals.ts';
 import type { ReleaseRules } from './release-rules.ts';
 import { LimitExceeded } from './syntax-limits.ts';
@@ -56,11 +57,14 @@ export interface LabellingOptions {
   readonly operators: readonly Operator[];
   readonly releases: ReleaseRules;
   readonly audit: AuditLog;
+  /** See `GuardOptions.publicTarget`. */
+  readonly publicTarget?: () => Promise<Executor>;
 }
 
 export class LabellingExecutor extends LayerExecutor {
   readonly #options: LabellingOptions;
   readonly #operators: ReadonlyMap<string, Operator>;
+  readonly #publicWork: PublicWork | null;
   readonly #leaving = new WeakSet<RequestOptions>();
   #heldBytes = 0;
 
@@ -68,6 +72,11 @@ export class LabellingExecutor extends LayerExecutor {
     super(target);
     this.#options = options;
     this.#operators = new Map(options.operators.map((operator) => [operator.uri, operator]));
+    const { publicTarget } = options;
+    this.#publicWork =
+      publicTarget === undefined
+        ? null
+        : new PublicWork(publicTarget, (node, how) => this.readNode(node, how));
   }
 
   /** Bytes of the values that were sent here and are held by anything. */
@@ -122,7 +131,11 @@ export class LabellingExecutor extends LayerExecutor {
         return await this.#failed(type.result, marks, free);
       }
       const work = () => this.applyInTarget(fn, argument, unpermitted(options));
-      if (!isPrivate) return new LabelledNode(await work(), marks, free);
+      if (!isPrivate) {
+        const isApart = operator === undefined && this.#publicWork !== null;
+        const made = isApart ? this.#applyApart(fn, argument, type.result, options) : work();
+        return new LabelledNode(await made, marks, free);
+      }
       return await this.#attempt(type.result, marks, options, free, work);
     } catch (error) {
       free();
@@ -172,6 +185,11 @@ export class LabellingExecutor extends LayerExecutor {
       });
     }
     return super.read(node, options);
+  }
+
+  protected override async shutDown(): Promise<void> {
+    await this.#publicWork?.close();
+    await super.shutDown();
   }
 
   protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {
@@ -374,6 +392,18 @@ export class LabellingExecutor extends LayerExecutor {
     const message = problemOfData(block, this.#options.policy.data);
     if (message === undefined) return;
     throw this.#refuse({ code: 'policy.computation_refused', rule: 'data', message });
+  }
+
+  /** A call without private data in it; where nothing private is near, if there is such a place. */
+  async #applyApart(
+    fn: ValueNode,
+    argument: ValueNode | null,
+    type: Type,
+    options: RequestOptions,
+  ): Promise<TargetNode> {
+    const work = this.#publicWork as PublicWork;
+    const value = await work.call(fn, argument, unpermitted(options));
+    return this.embedInTarget(value, type);
   }
 
   /** A private value, or what stands in for it if it cannot be made. */
