@@ -17,6 +17,7 @@ import {
   timingSafeEqual,
   verify,
 } from 'node:crypto';
+import { freeMemory } from '../free-memory.ts';
 import {
   AES_GCM_TAG_LENGTH,
   checkAesGcmParameters,
@@ -192,7 +193,8 @@ export function aesCtrKeystream(
     read(byteLength) {
       checkKeystreamRead(byteLength);
       keepFreedMemory(byteLength);
-      if (previous !== undefined) free?.(previous);
+      // The next chunk is then written where the last one still lies in the cache.
+      if (previous !== undefined) freeMemory(previous);
       const bytes = cipher.update(ZEROS.subarray(0, byteLength));
       // Memory that has nothing else in it.
       previous =
@@ -201,16 +203,6 @@ export function aesCtrKeystream(
     },
   };
 }
-
-/**
- * Gives memory back at once instead of with the next collection, where the engine can (from Node 22 on):
- * the next chunk is then written where the last one still lies in the cache. Long expansions take three
- * quarters of the time, and collect no garbage.
- */
-const free: ((memory: ArrayBuffer) => void) | undefined =
-  'transfer' in ArrayBuffer.prototype
-    ? (memory) => void (memory as ArrayBuffer & { transfer(length: number): unknown }).transfer(0)
-    : undefined;
 
 /** OpenSSL's, in a thread of its own: ten times as fast as in JavaScript at 1536 bits. */
 export const generatePrime: ((bits: number) => Promise<bigint>) | undefined =
