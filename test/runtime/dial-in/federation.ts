@@ -26,6 +26,8 @@ export interface FederationOptions {
   readonly client?: Partial<ClientProcessOptions>;
   /** Who plays a role of a protocol in a process of its own, or as `server` here. @default nobody */
   readonly roles?: readonly string[];
+  /** Where clients dial in. @default at the coordinator */
+  readonly through?: (coordinator: string) => Promise<string>;
   /** Of clients and roles. */
   readonly paillier?: GuardedPaillierOptions;
   /** What each client has as `reading`. */
@@ -67,6 +69,7 @@ export class Federation implements AsyncDisposable {
       clients: { heartbeat: QUICK },
       ...options.coordinator,
     });
+    const connect = (await options.through?.(coordinator.address)) ?? coordinator.address;
     const test = (
       name: string,
       identity: Identity,
@@ -76,7 +79,7 @@ export class Federation implements AsyncDisposable {
       const audit: AuditEntry[] = [];
       const sink = { record: (entry: AuditEntry) => void audit.push(entry) };
       return new TestClient(name, audit, () => ({
-        connect: coordinator.address,
+        connect,
         name,
         capabilities: {
           operators: ['secagg'],
