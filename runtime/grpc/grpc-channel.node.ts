@@ -25,7 +25,8 @@ import { transportError } from '../../executors/remote/status.ts';
 import { activeTraceparent } from '../../executors/remote/traceparent.ts';
 import type { Link } from '../remote/link.ts';
 import type { GrpcCredentials } from './credentials.node.ts';
-import { openedLink } from './grpc-link.node.ts';
+import { FRAME_CODEC } from './frame-codec.node.ts';
+import { MAX_LINK_MESSAGE_BYTES, openedLink } from './grpc-link.node.ts';
 import { errorOfCall, isServiceError } from './grpc-status.node.ts';
 import { type InsecureChannels, requirePlaintextAllowed } from './listen-address.node.ts';
 import { callBidi, callUnary } from './methods.node.ts';
@@ -184,7 +185,7 @@ function openOn(
   { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
 ): Promise<Link> {
   return new Promise((resolve, reject) => {
-    const stream = callBidi(client, ExecutorLinkService.method.open, metadata);
+    const stream = callBidi(client, ExecutorLinkService.method.open, FRAME_CODEC, metadata);
     // Later than this promise, too: an error that nobody listens for would end the process.
     stream.on('error', (error) => {
       fail(isServiceError(error) ? errorOfCall(error, `The link to ${address}`) : error);
@@ -267,8 +268,11 @@ const STATES: { readonly [state in connectivityState]: ChannelState } = {
   [connectivityState.SHUTDOWN]: 'closed',
 };
 
-/** Retries would keep a copy of each frame that was sent. */
-const LINK_OPTIONS: ChannelOptions = { 'grpc.enable_retries': 0 };
+const LINK_OPTIONS: ChannelOptions = {
+  // Retries would keep a copy of each frame that was sent.
+  'grpc.enable_retries': 0,
+  'grpc.max_receive_message_length': MAX_LINK_MESSAGE_BYTES,
+};
 
 const DEFAULT_WAIT_MS = 10_000;
 const DEFAULT_MESSAGE_BYTES = 256 * 2 ** 20;

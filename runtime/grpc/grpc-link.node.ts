@@ -3,33 +3,29 @@
  * frames of both directions are under HTTP/2's flow control, so a slow reader slows its writer down.
  */
 
-import { create } from '@bufbuild/protobuf';
 import { type ClientDuplexStream, Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
-import {
-  type OpenRequest,
-  OpenRequestSchema,
-  type OpenResponse,
-  OpenResponseSchema,
-} from '../../computations/wire/gen/fedloom/v1/link_pb.ts';
 import { transportError } from '../../executors/remote/status.ts';
+import { freeMemory } from '../../protocols/free-memory.ts';
 import {
+  hasHeadroom,
   type Link,
   type LinkListener,
   MAX_FRAME_BYTES,
   type PeerIdentity,
 } from '../remote/link.ts';
 import { certificateIdentity } from './certificate-identity.node.ts';
+import type { LinkMessage } from './frame-codec.node.ts';
 import { errorOfCall, grpcStatusOf, isServiceError } from './grpc-status.node.ts';
 import { http2StreamOf, limitReadAhead } from './internals.node.ts';
 
 /** The server's end of a call of Open. */
-export function acceptedLink(stream: ServerDuplexStream<OpenRequest, OpenResponse>): Link {
+export function acceptedLink(stream: ServerDuplexStream<LinkMessage, LinkMessage>): Link {
   // The headers tell the other side that it is connected.
   stream.sendMetadata(new Metadata());
   return new GrpcLink({
     peer: peerOf(stream),
     stream,
-    write: (frame, done) => void stream.write(create(OpenResponseSchema, { frame }), done),
+    write: (frame, done) => void stream.write({ frame }, done),
     end(reason) {
       // grpc-js takes what is emitted as the status to end with.
       if (reason === undefined) stream.end();
@@ -40,15 +36,18 @@ export function acceptedLink(stream: ServerDuplexStream<OpenRequest, OpenRespons
 }
 
 /** The client's end of a call of Open whose headers came. */
-export function openedLink(stream: ClientDuplexStream<OpenRequest, OpenResponse>): Link {
+export function openedLink(stream: ClientDuplexStream<LinkMessage, LinkMessage>): Link {
   return new GrpcLink({
     peer: peerOf(stream),
     stream,
-    write: (frame, done) => void stream.write(create(OpenRequestSchema, { frame }), done),
+    write: (frame, done) => void stream.write({ frame }, done),
     end: () => stream.end(),
     abort: () => stream.cancel(),
   });
 }
+
+/** The longest message of a link: a frame, and what is around it. */
+export const MAX_LINK_MESSAGE_BYTES = MAX_FRAME_BYTES + 16;
 
 /** What grpc-js tells of the other end of a call. */
 interface CallPeer {
@@ -66,8 +65,8 @@ export function peerOf(call: CallPeer): PeerIdentity {
 }
 
 type FrameStream =
-  | ClientDuplexStream<OpenRequest, OpenResponse>
-  | ServerDuplexStream<OpenRequest, OpenResponse>;
+  | ClientDuplexStream<LinkMessage, LinkMessage>
+  | ServerDuplexStream<LinkMessage, LinkMessage>;
 
 interface LinkEnds {
   readonly peer: PeerIdentity;
@@ -106,7 +105,7 @@ class GrpcLink implements Link {
       listener.closed(this.#ended);
       return;
     }
-    this.#stream.on('data', ({ frame }: OpenRequest | OpenResponse) => this.#receive(frame));
+    this.#stream.on('data', ({ frame }: LinkMessage) => this.#receive(frame));
   }
 
   async send(frame: Uint8Array): Promise<void> {
@@ -121,6 +120,7 @@ class GrpcLink implements Link {
     this.#bytesInFlight += bytes;
     this.#ends.write(frame, () => {
       this.#bytesInFlight -= bytes;
+      if (hasHeadroom(frame)) freeMemory(frame.buffer);
       if (this.#bytesInFlight <= MAX_BYTES_IN_FLIGHT) this.#wakeAll();
     });
     while (this.#bytesInFlight > MAX_BYTES_IN_FLIGHT && this.#ended === null) {

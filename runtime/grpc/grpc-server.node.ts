@@ -20,7 +20,8 @@ import { transportError } from '../../executors/remote/status.ts';
 import type { Link } from '../remote/link.ts';
 import { type ConnectExecutors, ConnectedExecutors } from './connected-executors.node.ts';
 import type { GrpcCredentials } from './credentials.node.ts';
-import { acceptedLink } from './grpc-link.node.ts';
+import { FRAME_CODEC } from './frame-codec.node.ts';
+import { acceptedLink, MAX_LINK_MESSAGE_BYTES } from './grpc-link.node.ts';
 import { grpcStatusOf } from './grpc-status.node.ts';
 import { sessionOf, widenWindow } from './internals.node.ts';
 import { hostOf, type InsecureChannels, requirePlaintextAllowed } from './listen-address.node.ts';
@@ -111,7 +112,7 @@ class RunningService implements GrpcService {
   constructor({ listen, host, links, limits, reflection = true }: ServeGrpcOptions) {
     this.#listen = listen;
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
-    this.#server = new Server(serverOptions(this.#limits));
+    this.#server = new Server(serverOptions(this.#limits, host === undefined));
     const services = [];
     if (host !== undefined) {
       services.push(ExecutorGroup);
@@ -120,7 +121,7 @@ class RunningService implements GrpcService {
     }
     if (links !== undefined) {
       services.push(ExecutorLinkService);
-      serveBidi(this.#server, ExecutorLinkService.method.open, (stream) =>
+      serveBidi(this.#server, ExecutorLinkService.method.open, FRAME_CODEC, (stream) =>
         this.#accept(stream, links),
       );
     }
@@ -232,9 +233,13 @@ async function withinMs(happening: Promise<true>, timeoutMs: number): Promise<bo
   }
 }
 
-function serverOptions(limits: GrpcServerLimits): ServerOptions {
+function serverOptions(limits: GrpcServerLimits, linksOnly: boolean): ServerOptions {
+  const { maxMessageBytes } = limits;
   const options: { [option: string]: number } = {
-    'grpc.max_receive_message_length': limits.maxMessageBytes,
+    // Of a message that is too long for a link nothing is held.
+    'grpc.max_receive_message_length': linksOnly
+      ? Math.min(maxMessageBytes, MAX_LINK_MESSAGE_BYTES)
+      : maxMessageBytes,
     'grpc.max_send_message_length': limits.maxMessageBytes,
     'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
     'grpc-node.max_session_memory': limits.maxSessionMemoryMb,

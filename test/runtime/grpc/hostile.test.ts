@@ -18,6 +18,7 @@ afterEach(() => opened.close());
 
 const OPEN = '/fedloom.v1.ExecutorLinkService/Open';
 const request = getExecutorRequest(1);
+const SILENT = { frame: () => {}, closed: () => {} };
 
 async function expectLives(service: GrpcService): Promise<void> {
   const calls = opened.calls(service.address);
@@ -68,6 +69,12 @@ describe('a message of 1 GiB that is announced', () => {
       await expectLives(service);
     },
   );
+
+  it('is RESOURCE_EXHAUSTED where there are links only as soon as it is longer than any frame', async () => {
+    const service = await opened.serve({ links: (link) => link.listen(SILENT) });
+    const body = Buffer.concat([Buffer.from('0000200000', 'hex'), Buffer.alloc(1_000)]);
+    expect(await post(service, OPEN, body)).toMatchObject({ 'grpc-status': '8' });
+  });
 
   it('is RESOURCE_EXHAUSTED when it is small but grows', async () => {
     const service = await opened.serve({

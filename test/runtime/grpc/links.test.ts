@@ -181,7 +181,7 @@ describe('a link', () => {
     rude.write(Buffer.concat([Buffer.from('0a80808001', 'hex'), Buffer.alloc(2 * MIB)]));
     expect(await ended).toMatchObject({ code: 8 });
     expect(seenByService).toMatchObject([
-      { frames: [], closed: [{ code: 'transport.resource_exhausted' }] },
+      { frames: [], closed: [{ code: 'transport.unavailable' }] },
     ]);
     expect(service.linkCount).toBe(1);
   });
