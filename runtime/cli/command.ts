@@ -14,6 +14,13 @@ export function exitCodeFrom(code: number | null, killedBy: string | null): Exit
   return code === 0 || code === 2 || code === 3 || code === 4 || code === 130 ? code : 1;
 }
 
+/** A terminal, as large as it is now. */
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+  write(text: string): void;
+}
+
 /** Where a command prints to, and what it is told by its surroundings. */
 export interface Surroundings {
   readonly out: (text: string) => void;
@@ -21,6 +28,10 @@ export interface Surroundings {
   readonly env: { readonly [name: string]: string | undefined };
   /** True if `out` is a terminal. */
   readonly isTerminal: boolean;
+  /** Set if standard error is a terminal whose cursor can be moved. */
+  readonly screen?: Screen;
+  /** Tells the process that started this one, where it listens. */
+  readonly tellParent?: (message: object) => void;
   /**
    * Aborted when the process is asked to stop. A command that serves then finishes what it does,
    * within its limit, and ends. @default never

@@ -12,6 +12,7 @@ import type { ClientEvent } from '../remote/connected-clients.ts';
 import { type Command, UsageError } from './command.ts';
 import { readKeyFolder } from './key-folder.node.ts';
 import { requiredOption } from './options.ts';
+import { showRounds } from './progress/show-rounds.ts';
 
 export const coordinatorCommand: Command = {
   name: 'coordinator',
@@ -26,6 +27,9 @@ function of { coordinator, out, log, signal, args }. When it is done the coordin
   --role <name>         somebody who may connect and is no client of the sum, e.g. aggregator; may be
                         repeated (default: the roles of the keys)
   --announce <file>     writes the address there once it listens
+  --progress            shows on standard error how each round stands: its stage, who has answered, who is
+                        missing, bytes each way; a few lines on a terminal, elsewhere a line for each stage
+  --progress-to-parent  the same as messages to the process that started this one, as 'fedloom up' does it
 
 A program in TypeScript needs a loader: NODE_OPTIONS='--import tsx' npx fedloom coordinator …
 
@@ -33,9 +37,10 @@ Exit codes: 0 the program is done, 1 it failed, 2 wrong command line, 4 the addr
 130 stopped before the program was done.
 
 Example:
-  npx fedloom coordinator ./rounds.ts --listen 0.0.0.0:7443 --keys keys/server -- --rounds 10`,
+  npx fedloom coordinator ./rounds.ts --listen 0.0.0.0:7443 --keys keys/server -- --rounds 10
+  npx fedloom coordinator ./rounds.ts --listen 0.0.0.0:7443 --keys keys/server --progress`,
 
-  async run(args, { signal = new AbortController().signal, env, out }) {
+  async run(args, given) {
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
@@ -44,6 +49,8 @@ Example:
         keys: { type: 'string' },
         role: { type: 'string', multiple: true },
         announce: { type: 'string' },
+        progress: { type: 'boolean', default: false },
+        'progress-to-parent': { type: 'boolean', default: false },
       },
     });
     const [module, ...programArgs] = positionals;
@@ -52,7 +59,13 @@ Example:
     const keys = await readKeyFolder(requiredOption('--keys', values.keys));
     const { credentials, roster, roles, identity } = keys;
     const program = await loadProgram(module);
-    const log = stderrLogger({ env });
+    using shown = showRounds(given, {
+      progress: values.progress,
+      parent: values['progress-to-parent'],
+    });
+    const { onRound, logStream: stream } = shown;
+    const { signal = new AbortController().signal, env, out } = shown.surroundings;
+    const log = stderrLogger({ env, ...(stream && { stream }) });
     await using coordinator = await Coordinator.start({
       listen,
       credentials,
@@ -61,6 +74,7 @@ Example:
       ...(values.role !== undefined && { roles: values.role }),
       ...(identity !== null && { identity }),
       clients: { onEvent: (event) => logEvent(log, event) },
+      ...(onRound && { onRound }),
     });
     log.info('Listening', { address: coordinator.address, clients: roster.members.length });
     if (values.announce !== undefined) writeFileSync(values.announce, coordinator.address);

@@ -27,9 +27,17 @@ export class LocalProcesses implements AsyncDisposable {
     process.on('exit', this.#killAll);
   }
 
-  /** Runs a command of this program; its output is that of this process. */
-  start(name: string, args: readonly string[]): LocalProcess {
+  /**
+   * Runs a command of this program; its output is that of this process.
+   * @param onMessage gets what it tells this process.
+   */
+  start(
+    name: string,
+    args: readonly string[],
+    onMessage?: (message: unknown) => void,
+  ): LocalProcess {
     const started = new LocalProcess(name, args, this.#surroundings);
+    if (onMessage !== undefined) started.listen(onMessage);
     this.#running.add(started);
     void started.ended.then((ended) => {
       this.#running.delete(started);
@@ -130,6 +138,11 @@ export class LocalProcess {
 
   get said(): string {
     return this.#said;
+  }
+
+  /** Hears what it tells this process. */
+  listen(onMessage: (message: unknown) => void): void {
+    this.#child.on('message', onMessage);
   }
 
   /** Ends it at once. */

@@ -3,6 +3,7 @@
 
 import { endWithParent } from './parent.node.ts';
 import { runCommand } from './run-command.node.ts';
+import { errorScreen } from './screen.node.ts';
 
 // The first request to stop is asked for; whoever repeats it means it.
 const stop = new AbortController();
@@ -20,5 +21,8 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   error: (text) => console.error(text),
   env: process.env,
   isTerminal: process.stdout.isTTY === true,
+  ...errorScreen(),
+  // Whoever does not listen any more need not be told.
+  tellParent: (message) => void process.send?.(message, undefined, {}, () => {}),
   signal: stop.signal,
 });

@@ -16,7 +16,7 @@ const average = tensorComputation([float32(null)], (readings) => readings.mean()
 const count = tensorComputation([float32(null)], (readings) => readings.onesLike().sum());
 
 /** Each client's own mean, weighted by how many readings it has. */
-const mean = federatedComputation([], () => {
+const mean = federatedComputation([], function mean() {
   const readings = federatedData('readings', float32(null));
   return federatedMean(federatedMap(average, readings), { weight: federatedMap(count, readings) });
 });

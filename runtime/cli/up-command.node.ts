@@ -16,6 +16,7 @@ import type { Command, ExitCode, Surroundings } from './command.ts';
 import { LocalProcesses } from './local-processes.node.ts';
 import { wholeNumber } from './options.ts';
 import { paintFor } from './paint.ts';
+import { beside, roundsFrom, roundsView } from './progress/show-rounds.ts';
 
 export const upCommand: Command = {
   name: 'up',
@@ -33,11 +34,12 @@ readings, by 'secAgg' and by 'paillier' with the aggregator. All ends with the p
   --policy <file>        what every client allows (default: 'secAgg', 'secAggPlus', and 'paillier' with the
                          key at the server); the roles of 'paillier' are started if it is allowed
   --clipping-range <c>   of every client (default: 100)
+  --progress             shows on standard error how each round stands, as 'fedloom coordinator' does
   --folder <folder>      where keys and data are kept (default: a temporary folder, removed at the end)
 
 Examples:
   npx fedloom up
-  npx fedloom up --clients 10
+  npx fedloom up --clients 10 --progress
   npx fedloom up ./rounds.ts --clients 3 --data readings=./data/site-{i}.csv`,
 
   async run(args, surroundings) {
@@ -50,6 +52,7 @@ Examples:
         policy: { type: 'string' },
         'clipping-range': { type: 'string', default: '100' },
         folder: { type: 'string' },
+        progress: { type: 'boolean', default: false },
       },
     });
     const [program = builtIn(), ...programArgs] = positionals;
@@ -75,10 +78,13 @@ interface Cluster {
   readonly data: readonly string[];
   readonly policy?: string | undefined;
   readonly clippingRange: string;
+  readonly progress: boolean;
 }
 
-async function runCluster(cluster: Cluster, surroundings: Surroundings): Promise<ExitCode> {
+async function runCluster(cluster: Cluster, given: Surroundings): Promise<ExitCode> {
   const { clients, folder, program, programArgs } = cluster;
+  using view = cluster.progress ? roundsView(given) : null;
+  const surroundings = view === null ? given : beside(view, given);
   const paint = paintFor(surroundings);
   const say = (text: string): void => surroundings.out(paint('dim', text));
   const names = Array.from({ length: clients }, (_, i) => `client-${i + 1}`);
@@ -91,11 +97,16 @@ async function runCluster(cluster: Cluster, surroundings: Surroundings): Promise
   await using processes = new LocalProcesses(surroundings);
   const announced = join(folder, 'coordinator-address');
   rmSync(announced, { force: true });
-  const coordinator = processes.start('coordinator', [
-    ...['coordinator', program, '--listen', '127.0.0.1:0', '--keys', join(keys, 'server')],
-    ...['--announce', announced, '--', '--clients', String(clients)],
-    ...(program === builtIn() ? settings : programArgs),
-  ]);
+  const coordinator = processes.start(
+    'coordinator',
+    [
+      ...['coordinator', program, '--listen', '127.0.0.1:0', '--keys', join(keys, 'server')],
+      ...(view === null ? [] : ['--progress-to-parent']),
+      ...['--announce', announced, '--', '--clients', String(clients)],
+      ...(program === builtIn() ? settings : programArgs),
+    ],
+    (message) => view?.show(roundsFrom(message) ?? []),
+  );
   const address = await processes.fileOf(coordinator, announced);
   const callers = [...roles.map((role) => ROLES[role]), `${clients} clients`].join(' and ');
   say(`A coordinator listens on ${address}; ${callers} dial in.`);

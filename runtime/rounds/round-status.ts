@@ -27,14 +27,16 @@ export interface RoundStatus {
 export interface StageStatus {
   /** Its name in the protocol, or what the clients do: the URI of an intrinsic, a few words. */
   readonly stage: string;
+  /** Who does it: clients, somebody who plays a role, such as `aggregator`, or the server by itself. */
+  readonly by: 'clients' | 'role' | 'server';
   /** Nobody is waited for any more. */
   readonly isOver: boolean;
-  /** Of those who are asked; of parts of work where nobody is asked. */
+  /** Of those who are asked; of parts of work, where the server does it. */
   readonly done: number;
   readonly total: number;
-  /** Names of those who are asked; `null` where nobody is. */
-  readonly answered: readonly string[] | null;
-  readonly missing: readonly string[] | null;
+  /** Names of those who are asked: none where the server does it. */
+  readonly answered: readonly string[];
+  readonly missing: readonly string[];
   readonly milliseconds: number;
   /** While it went on. */
   readonly traffic: RoundTraffic;

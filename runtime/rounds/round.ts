@@ -100,9 +100,19 @@ export class Round {
     const key = step.roll?.run ?? name;
     let stage = this.#stages.find((known) => known.key === key && known.end === null);
     if (stage === undefined) {
-      stage = { name, key, step, began: performance.now(), before: this.#traffic(), end: null };
-      this.#stages.push(stage);
+      const by = doneBy(step);
+      const last = this.#stages.at(-1);
+      if (by === 'role' && last?.by === 'role' && last.name === name) {
+        // One who plays a role is asked step by step for what is one stage to whoever watches.
+        stage = last;
+        stage.end = null;
+      } else {
+        const began = performance.now();
+        stage = { name, by, key, step, began, before: this.#traffic(), end: null };
+        this.#stages.push(stage);
+      }
     }
+    stage.key = key;
     stage.step = step;
     if (step.roll?.isOver ?? step.done === step.total) this.#endStage(stage);
   }
@@ -150,7 +160,8 @@ export class Round {
 
 interface Stage {
   readonly name: string;
-  readonly key: number | string;
+  readonly by: StageStatus['by'];
+  key: number | string;
   readonly began: number;
   readonly before: RoundTraffic;
   step: ClientsStep | ProtocolStep;
@@ -171,19 +182,28 @@ interface Moment {
 }
 
 function statusOf(stage: Stage, { now, traffic, nameOf }: Moment): StageStatus {
-  const { name, step, began, before, end } = stage;
+  const { name, by, step, began, before, end } = stage;
   const { roll, done, total } = step;
-  const answered = roll?.answered.map(nameOf) ?? null;
+  const answered = roll?.answered.map(nameOf) ?? [];
   return {
     stage: name,
+    by,
     isOver: end !== null,
-    done: answered?.length ?? done,
+    // Of those who are asked some may be done with it by being lost.
+    done: by === 'server' ? done : answered.length,
     total,
     answered,
-    missing: roll?.missing.map(nameOf) ?? null,
+    missing: roll?.missing.map(nameOf) ?? [],
     milliseconds: (end?.at ?? now) - began,
     traffic: between(before, end?.traffic ?? traffic),
   };
+}
+
+function doneBy({ kind, roll }: ClientsStep | ProtocolStep): StageStatus['by'] {
+  if (kind === 'clients') return 'clients';
+  if (roll === undefined) return 'server';
+  const [one = ''] = [...roll.answered, ...roll.missing];
+  return one.startsWith('clients/') ? 'clients' : 'role';
 }
 
 function between(before: RoundTraffic, after: RoundTraffic): RoundTraffic {

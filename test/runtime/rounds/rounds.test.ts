@@ -61,7 +61,7 @@ test('a round tells its stages, who answered by name, and bytes each way', async
     'unmask',
   ]);
   for (const { answered, missing, isOver, traffic } of last?.stages ?? []) {
-    expect([...(answered ?? [])].sort()).toEqual(['centre', 'east', 'north', 'west']);
+    expect([...answered].sort()).toEqual(['centre', 'east', 'north', 'west']);
     expect({ missing, isOver }).toEqual({ missing: [], isOver: true });
     expect(Math.min(traffic.toClients, traffic.toServer)).toBeGreaterThan(0);
   }
@@ -165,8 +165,26 @@ test('pieces of work of one name that go on at the same time are two', () => {
 test('long work that nobody is asked for counts its parts; after a retry it begins again', () => {
   const part = (done: number) => step({ kind: 'protocol', stage: 'expand-masks', done, total: 4 });
   const { stages } = roundOf(part(0), part(1), { stage: 'retry' }, part(0), part(4));
-  expect(stages.map(({ done, isOver, answered }) => ({ done, isOver, answered }))).toEqual([
-    { done: 1, isOver: true, answered: null },
-    { done: 4, isOver: true, answered: null },
+  expect(stages.map(({ done, isOver, by }) => ({ done, isOver, by }))).toEqual([
+    { done: 1, isOver: true, by: 'server' },
+    { done: 4, isOver: true, by: 'server' },
   ]);
+});
+
+test('one who plays a role and is asked step by step has one stage', () => {
+  const asked = (run: number, stage: string, isOver: boolean) => {
+    const names = ['aggregator/0'];
+    const roll = { run, isOver, answered: isOver ? names : [], missing: isOver ? [] : names };
+    return step({ kind: 'protocol', stage, done: Number(isOver), total: 1, roll });
+  };
+  const twice = [1, 2].flatMap((run) => [
+    asked(run, 'aggregate', false),
+    asked(run, 'aggregate', true),
+  ]);
+  const { stages } = roundOf(...twice, asked(3, 'decrypt', false));
+  expect(stages.map(({ stage, by, isOver }) => ({ stage, by, isOver }))).toEqual([
+    { stage: 'aggregate', by: 'role', isOver: true },
+    { stage: 'decrypt', by: 'role', isOver: false },
+  ]);
+  expect(stages[1]?.missing).toEqual(['aggregator/0']);
 });
