@@ -94,7 +94,8 @@ export class Cohort {
       watchRounds(context, {
         clients: this.clients.length,
         next: nextRound,
-        nameOf: (party) => this.#nameOf.get(party) ?? party,
+        // Others than clients are connected under the names of their roles, of which there is one each.
+        nameOf: (party) => this.#nameOf.get(party) ?? party.replace(/\/0$/, ''),
         traffic: () => this.#traffic(),
         onRound,
       });
