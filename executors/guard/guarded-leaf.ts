@@ -6,7 +6,7 @@
 
 import { type Backend, loadBackend } from '../../computations/tensors/index.ts';
 import { ValueError } from '../../computations/types/index.ts';
-import { memoryLedger, type SecAggPolicy, type SessionLedger } from '../../protocols/index.ts';
+import { memoryLedger, type SessionLedger } from '../../protocols/index.ts';
 import type { Executor } from '../executor.ts';
 import { DataExecutor, type DataSource } from '../leaf/data-source.ts';
 import type { Operator } from '../leaf/operator.ts';
@@ -30,7 +30,7 @@ import { guardPolicy } from './check-policy.ts';
 import { checkedSource } from './data-rules.ts';
 import { GuardingExecutor } from './guarding-executor.ts';
 import { type GuardedPaillierOptions, paillierUnder } from './paillier-terms.ts';
-import type { GuardPolicy, GuardPolicyOptions, GuardProtocol } from './policy.ts';
+import type { GuardPolicy, GuardPolicyOptions, GuardProtocol, ProtocolRules } from './policy.ts';
 
 export interface GuardedLeafOptions {
   /** Runs what has private data in it; may be shared by many leaves. */
@@ -125,25 +125,29 @@ function secAggOperatorsUnder(
   identities: IdentityProvider | undefined,
 ): readonly Operator[] {
   const { secAgg, secAggPlus } = policy.protocols;
-  const rules = [secAgg, secAggPlus].filter((each) => each !== undefined);
-  const models = [...new Set(rules.flatMap(({ models = ['active'] as const }) => models))];
-  if (identities === undefined && models.includes('active')) {
+  // One that is not allowed may begin, and is refused where a value is to leave.
+  const rulesOf = (graph: 'complete' | 'sparse'): ProtocolRules =>
+    (graph === 'complete' ? secAgg : secAggPlus) ?? secAgg ?? secAggPlus ?? {};
+  const ofGraph = (graph: 'complete' | 'sparse') => {
+    const { models = ['active'], smallestCohort = policy.smallestCohort } = rulesOf(graph);
+    return { models, minimumClients: smallestCohort } as const;
+  };
+  const isActive = [secAgg, secAggPlus].some(
+    (rules) => rules !== undefined && (rules.models ?? ['active']).includes('active'),
+  );
+  if (identities === undefined && isActive) {
     throw new ValueError(
       'value.out_of_range',
       'SecAgg in the active model signs: give the client its identities, or a policy without secAgg and secAggPlus.',
     );
   }
-  // The guard looks at each protocol's own rules when a value is to leave.
-  const minimumClients = Math.min(
-    ...rules.map(({ smallestCohort }) => smallestCohort ?? policy.smallestCohort),
-  );
-  const own: Partial<SecAggPolicy> = {
-    models,
-    minimumClients,
-    securityBits: policy.securityBits,
-    corruptRate: policy.corruptRate,
-  };
-  return secAggOperators({ policy: own, identities, ledger });
+  const { securityBits, corruptRate } = policy;
+  return secAggOperators({
+    policy: { securityBits, corruptRate },
+    policyOfGraph: ofGraph,
+    identities,
+    ledger,
+  });
 }
 
 /** What a client does; the roles of key holder and aggregator are other parties'. */

@@ -69,6 +69,8 @@ interface ClientState {
 
 export interface SecAggOperatorOptions {
   readonly policy: Partial<SecAggPolicy>;
+  /** What is asked of one kind of graph beyond the policy. @default nothing */
+  readonly policyOfGraph?: (graph: SecAggAgreement['graph']) => Partial<SecAggPolicy>;
   /** Whose identity and roster; `undefined` where nobody signs. */
   readonly identities: IdentityProvider | undefined;
   /**
@@ -235,11 +237,12 @@ function wrap(protocol: SecAggClientState, agreement: SecAggAgreement): Operator
 }
 
 function configOf(
-  { policy, identities }: SecAggOperatorOptions,
+  { policy: ofAll, policyOfGraph, identities }: SecAggOperatorOptions,
   agreement: SecAggAgreement,
   client: number,
   ledger: SessionLedger | undefined,
 ): SecAggClientConfig {
+  const policy = { ...ofAll, ...policyOfGraph?.(agreement.graph) };
   const known = { policy, ...(ledger !== undefined && { ledger }) };
   if (identities === undefined) return { ...known, name: `clients/${client}` };
   // A roster that is not made up for a simulation does not depend on these names.

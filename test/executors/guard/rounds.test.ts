@@ -176,6 +176,20 @@ describe.each([
   });
 });
 
+test("a protocol's own smallest cohort holds for those who are left, too", async () => {
+  const sumWithoutOne = async (smallestCohort: number) => {
+    const protocols = { secAgg: { smallestCohort }, secAggPlus: {} };
+    await using stack = await guardedStack({
+      clients: 5,
+      leaf: { policy: { protocols } },
+      tampering: (client) => (client === 0 ? otherModel : undefined),
+    });
+    return await stack.run(secretSum, 2);
+  };
+  expect(await sumWithoutOne(4)).toBe(2 * sumOfSecrets(5, 0));
+  expect(await failureOf(sumWithoutOne(5))).toMatchObject({ code: 'protocol.too_few_clients' });
+});
+
 test('values that the server forces on all others do not uncover the one that is left', async () => {
   const honest = new Map<string, Uint8Array>();
   const INT = int32();
