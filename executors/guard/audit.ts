@@ -1,7 +1,8 @@
 /**
  * @file What a guard tells its owner: each release, each refusal with its rule, each failure in private
  * data. Entries have no values and no secrets. A server decides how often it is refused, so only so
- * many entries a day are recorded; the rest are counted.
+ * many entries of a kind are recorded a day, in all guards that write to one sink: a server that begins
+ * anew gets no new ones, and none by which it could push out what it did before.
  */
 
 import {
@@ -46,7 +47,7 @@ export interface AuditSink {
 export interface AuditOptions {
   /** Milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
-  /** Entries recorded a day. @default 10,000 */
+  /** Entries of a kind recorded a day. @default 10,000 */
   readonly entriesPerDay?: number;
 }
 
@@ -55,8 +56,6 @@ export class AuditLog {
   readonly #sink: AuditSink | undefined;
   readonly #now: () => number;
   readonly #most: number;
-  #day = Number.NEGATIVE_INFINITY;
-  #recorded = 0;
   readonly #told = new WeakSet<Error>();
 
   constructor(sink: AuditSink | undefined, { now = Date.now, entriesPerDay }: AuditOptions = {}) {
@@ -67,14 +66,14 @@ export class AuditLog {
 
   record(entry: Omit<AuditEntry, 'time'>): void {
     const sink = this.#sink;
-    if (sink === undefined || !this.#hasRoom(sink)) return;
+    if (sink === undefined || !this.#hasRoom(sink, entry.kind)) return;
     quietly(() => sink.record({ ...shortened(entry), time: this.#now() }));
   }
 
   /** A failure in private data: who it was is recorded, and what it said is for the owner alone. */
   failure(error: unknown, rule: string): void {
     const sink = this.#sink;
-    if (sink === undefined || !this.#hasRoom(sink)) return;
+    if (sink === undefined || !this.#hasRoom(sink, 'failed')) return;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     const name = error instanceof Error ? error.name : typeof error;
     quietly(() =>
@@ -97,22 +96,36 @@ export class AuditLog {
     return error;
   }
 
-  #hasRoom(sink: AuditSink): boolean {
+  #hasRoom(sink: AuditSink, kind: AuditEntry['kind']): boolean {
     const time = this.#now();
-    const day = dayOf(time);
-    // A clock that goes back gives no new room.
-    if (day > this.#day) {
-      this.#day = day;
-      this.#recorded = 0;
-    }
-    this.#recorded += 1;
-    if (this.#recorded <= this.#most) return true;
-    if (this.#recorded === this.#most + 1) {
-      const detail = `more than ${this.#most} entries on this day; the rest is not recorded`;
+    const recorded = entriesOfDay(sink, time);
+    const count = (recorded.get(kind) ?? 0) + 1;
+    recorded.set(kind, count);
+    if (count <= this.#most) return true;
+    if (count === this.#most + 1) {
+      const detail = `more than ${this.#most} entries '${kind}' on this day; the rest is not recorded`;
       quietly(() => sink.record({ kind: 'suppressed', rule: 'entriesPerDay', detail, time }));
     }
     return false;
   }
+}
+
+/** How many entries of each kind a sink got on one day. */
+interface DayOfEntries {
+  readonly day: number;
+  readonly recorded: Map<AuditEntry['kind'], number>;
+}
+
+const daysOfEntries = new WeakMap<AuditSink, DayOfEntries>();
+
+/** A clock that goes back gives no new room. */
+function entriesOfDay(sink: AuditSink, time: number): DayOfEntries['recorded'] {
+  const day = dayOf(time);
+  const known = daysOfEntries.get(sink);
+  if (known !== undefined && day <= known.day) return known.recorded;
+  const recorded: DayOfEntries['recorded'] = new Map();
+  daysOfEntries.set(sink, { day, recorded });
+  return recorded;
 }
 
 /** By which rule of executors and protocols, beside those of a policy, a request was refused. */

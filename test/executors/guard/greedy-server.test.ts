@@ -24,7 +24,8 @@ import {
 } from '../../../computations/types/index.ts';
 import { contentHash } from '../../../computations/wire/index.ts';
 import type { ExecutorValue } from '../../../executors/executor.ts';
-import { addConstant, INT, identity, int, pair, unnamed } from '../blocks.ts';
+import type { AuditEntry } from '../../../executors/guard/index.ts';
+import { addConstant, failUnlessSmall, INT, identity, int, pair, unnamed } from '../blocks.ts';
 import { failureOf } from '../secure/parties.ts';
 import { ints } from './support.ts';
 
@@ -269,5 +270,20 @@ describe('asks for too much', () => {
     now = 0;
     for (let i = 0; i < 10; i += 1) await failureOf(read(SECRET));
     expect(audit.length).toBe(8);
+  });
+
+  test('entries in the log, whoever asks, and without room for what is left out', async () => {
+    const log: AuditEntry[] = [];
+    const own = { audit: { record: (entry: AuditEntry) => void log.push(entry) }, now: () => 0 };
+    // A server that begins a new session has a new guard before it.
+    for (let session = 0; session < 4; session += 1) {
+      make({}, { ...own, auditEntriesPerDay: 3 });
+      for (let i = 0; i < 2; i += 1) await failureOf(read(SECRET));
+      await guard.close();
+    }
+    expect(log.map(({ kind }) => kind)).toEqual(['refused', 'refused', 'refused', 'suppressed']);
+    make({}, { ...own, auditEntriesPerDay: 3 });
+    await failureOf(read(call(failUnlessSmall, SECRET)));
+    expect(log.at(-1)).toMatchObject({ kind: 'failed' });
   });
 });
