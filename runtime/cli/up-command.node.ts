@@ -64,6 +64,9 @@ Examples:
         { ...values, program, programArgs, clients, folder, clippingRange },
         surroundings,
       );
+    } catch (error) {
+      if (surroundings.signal?.aborted) return 130;
+      throw error;
     } finally {
       if (kept === undefined) rmSync(folder, { recursive: true, force: true });
     }
@@ -128,6 +131,8 @@ async function runCluster(cluster: Cluster, given: Surroundings): Promise<ExitCo
     ]);
   }
   const { code, failed } = await processes.ended(coordinator);
+  // All of them end then, in any order, and none is at fault.
+  if (given.signal?.aborted) return 130;
   if (failed !== null) {
     surroundings.error(`${failed.name} ended with ${failed.code}:\n${failed.said}`);
     return 1;
