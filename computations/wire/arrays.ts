@@ -16,6 +16,7 @@ import {
   type Array as ArrayMessage,
   ArraySchema,
 } from './gen/federated_language/proto/array_pb.ts';
+import { keptContent } from './received-memory.ts';
 
 /** `content` is little-endian bytes; strings stand in a list in either form. */
 export type ArrayForm = 'list' | 'content';
@@ -35,15 +36,17 @@ export function toArrayMessage(tensor: TensorValue, form: ArrayForm): ArrayMessa
   });
 }
 
-/** @throws GraphError `graph.decode` unless the elements are of the dtype, and as many as the shape says. */
+/**
+ * The tensor shows the memory of the message where that was received for this process alone
+ * (`markReceived`); otherwise the elements are copied.
+ * @throws GraphError `graph.decode` unless the elements are of the dtype, and as many as the shape says.
+ */
 export function fromArrayMessage(message: ArrayMessage): TensorValue {
   const dtype = fromDataType(message.dtype);
   if (message.shape?.unknownRank) throw decodeFault('an array has an unknown rank');
   const shape = (message.shape?.dim ?? []).map((size) => sizeOf(size, 'a dimension of an array'));
   const data =
-    message.content === undefined
-      ? fromList(dtype, message.kind)
-      : fromContent(dtype, message.content, message.kind);
+    message.content === undefined ? fromList(dtype, message.kind) : fromContent(dtype, message);
   const size = shape.reduce((product, dimension) => product * dimension, 1);
   if (data.length !== size) {
     throw decodeFault(`an array of shape [${shape.join(', ')}] has ${data.length} elements`);
@@ -104,11 +107,8 @@ function fromList(dtype: DType, kind: ArrayMessage['kind']): DataOfDType<DType> 
   }
 }
 
-function fromContent(
-  dtype: DType,
-  content: Uint8Array,
-  kind: ArrayMessage['kind'],
-): DataOfDType<DType> {
+function fromContent(dtype: DType, message: ArrayMessage): DataOfDType<DType> {
+  const { content = NO_BYTES, kind } = message;
   if (dtype === 'string' || kind.case !== undefined) {
     throw decodeFault(
       dtype === 'string'
@@ -116,16 +116,35 @@ function fromContent(
         : 'an array has both raw content and a list',
     );
   }
-  const width = (allocate(dtype, 0) as Numbers).BYTES_PER_ELEMENT;
+  const none = allocate(dtype, 0) as Numbers;
+  const width = none.BYTES_PER_ELEMENT;
   if (content.length % width !== 0) {
     throw decodeFault(`the content of an array of ${dtype} has ${content.length} bytes`);
   }
-  const data = allocate(dtype, content.length / width) as Numbers;
-  bytesOf(data).set(BIG_ENDIAN ? littleEndian(content, width) : content);
+  const kept = BIG_ENDIAN ? null : keptContent(content, width);
+  // Where it was, other bytes may be now.
+  if (kept !== null) message.content = kept;
+  const data = kept === null ? copied(dtype, content, width) : viewOf(none, kept);
   if (dtype === 'bool' && (data as Uint8Array).some((element) => element > 1)) {
     throw decodeFault('an element of a bool array is neither 0 nor 1');
   }
   return data;
+}
+
+function copied(dtype: DType, content: Uint8Array, width: number): Numbers {
+  const data = allocate(dtype, content.length / width) as Numbers;
+  bytesOf(data).set(BIG_ENDIAN ? littleEndian(content, width) : content);
+  return data;
+}
+
+/** The bytes as elements of the same kind as those of `like`. */
+function viewOf(like: Numbers, { buffer, byteOffset, byteLength }: Uint8Array): Numbers {
+  const View = like.constructor as new (
+    memory: ArrayBufferLike,
+    offset: number,
+    length: number,
+  ) => Numbers;
+  return new View(buffer, byteOffset, byteLength / like.BYTES_PER_ELEMENT);
 }
 
 function toBytes(data: Numbers): Uint8Array {
@@ -143,6 +162,8 @@ function littleEndian(bytes: Uint8Array, width: number): Uint8Array {
   for (let i = 0; i < copy.length; i += width) copy.subarray(i, i + width).reverse();
   return copy;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 const BIG_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 0;
 

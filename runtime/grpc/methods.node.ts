@@ -1,16 +1,13 @@
 /**
  * @file Methods that protobuf-es describes, on grpc-js without generated stubs: unary ones on bytes,
- * which the executors' own codec makes and reads, and streams of messages typed by the descriptor.
+ * which the executors' own codec makes and reads, and streams of messages with a codec of their own.
  */
 
-import {
-  type DescMessage,
-  type DescMethod,
-  type DescMethodBiDiStreaming,
-  type DescMethodUnary,
-  fromBinary,
-  type MessageShape,
-  toBinary,
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodBiDiStreaming,
+  DescMethodUnary,
 } from '@bufbuild/protobuf';
 import type {
   Client,
@@ -65,19 +62,20 @@ export function serveUnary(
   );
 }
 
-export function serveBidi<I extends DescMessage, O extends DescMessage>(
+/** How the messages of a stream are bytes, which are the same in both directions. */
+export interface MessageCodec<T> {
+  encode(message: T): Buffer;
+  /** @throws Error for bytes that are no such message. */
+  decode(bytes: Buffer): T;
+}
+
+export function serveBidi<T>(
   server: Server,
-  method: DescMethodBiDiStreaming<I, O>,
-  handle: (stream: ServerDuplexStream<MessageShape<I>, MessageShape<O>>) => void,
+  method: DescMethodBiDiStreaming<DescMessage, DescMessage>,
+  { encode, decode }: MessageCodec<T>,
+  handle: (stream: ServerDuplexStream<T, T>) => void,
 ): void {
-  const { input, output } = method;
-  server.register<MessageShape<I>, MessageShape<O>>(
-    pathOf(method),
-    handle,
-    writer(output),
-    reader(input),
-    'bidi',
-  );
+  server.register<T, T>(pathOf(method), handle, encode, decode, 'bidi');
 }
 
 export interface UnaryCallOptions {
@@ -127,26 +125,18 @@ export function callUnary(
 }
 
 /** Begins a call that streams both ways. It has no deadline: whoever uses it watches over it. */
-export function callBidi<I extends DescMessage, O extends DescMessage>(
+export function callBidi<T>(
   client: Client,
-  method: DescMethodBiDiStreaming<I, O>,
+  method: DescMethodBiDiStreaming<DescMessage, DescMessage>,
+  { encode, decode }: MessageCodec<T>,
   metadata: Metadata,
-): ClientDuplexStream<MessageShape<I>, MessageShape<O>> {
-  const { input, output } = method;
-  return client.makeBidiStreamRequest(pathOf(method), writer(input), reader(output), metadata);
+): ClientDuplexStream<T, T> {
+  return client.makeBidiStreamRequest(pathOf(method), encode, decode, metadata);
 }
 
 /** Names a method on the wire. */
 export function pathOf({ parent, name }: DescMethod): string {
   return `/${parent.typeName}/${name}`;
-}
-
-function writer<D extends DescMessage>(schema: D): (message: MessageShape<D>) => Buffer {
-  return (message) => asBuffer(toBinary(schema, message));
-}
-
-function reader<D extends DescMessage>(schema: D): (bytes: Buffer) => MessageShape<D> {
-  return (bytes) => fromBinary(schema, bytes, { readUnknownFields: false });
 }
 
 function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

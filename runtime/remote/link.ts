@@ -13,7 +13,7 @@ export interface PeerIdentity {
 
 export interface LinkListener {
   /**
-   * A frame came. While the promise is pending the link reads no more, so that its peer is slowed down
+   * A frame came, which is the listener's from now on. While the promise is pending the link reads no more, so that its peer is slowed down
    * and not this process filled up.
    */
   frame(bytes: Uint8Array): void | Promise<void>;
@@ -26,7 +26,7 @@ export interface Link {
   /** Called once. Frames that came before are handed over then. */
   listen(listener: LinkListener): void;
   /**
-   * @param frame at most `MAX_FRAME_BYTES`.
+   * @param frame at most `MAX_FRAME_BYTES`; the link's from now on.
    * @returns when the next frame may be sent: whoever sends waits for it.
    * @throws TransportError `transport.unavailable` if the link is gone.
    */
@@ -37,3 +37,16 @@ export interface Link {
 
 /** The longest frame of a link, in bytes: a chunk of 1 MiB and what is around it. */
 export const MAX_FRAME_BYTES = 2 ** 20 + 4096;
+
+/** What `newFrame` leaves free before a frame. */
+export const FRAME_HEADROOM = 8;
+
+/** Memory for a frame, with room before it: a link can put a header there, and need not copy the frame. */
+export function newFrame(length: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(FRAME_HEADROOM + length), FRAME_HEADROOM);
+}
+
+/** Whether a frame has room before it, and its memory to itself. */
+export function hasHeadroom({ buffer, byteOffset, byteLength }: Uint8Array): boolean {
+  return byteOffset === FRAME_HEADROOM && buffer.byteLength === FRAME_HEADROOM + byteLength;
+}

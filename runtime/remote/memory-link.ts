@@ -14,7 +14,7 @@ export interface MemoryLinkOptions {
   readonly capacityBytes?: number;
   /** How long a frame takes, in milliseconds. @default 0 */
   readonly delayMs?: number;
-  /** Sees every frame when it is sent. */
+  /** Sees every frame when it is sent; from then on its memory is the receiver's. */
   readonly record?: (frame: RecordedFrame) => void;
 }
 
@@ -197,12 +197,14 @@ class MemoryLink implements Link {
         continue;
       }
       this.#travelling.shift();
+      // Whoever gets the frame may free its memory.
+      const { length } = next.bytes;
       if (!this.#wire.isStalled) await listener.frame(next.bytes);
-      this.#inFlight = Math.max(0, this.#inFlight - next.bytes.length);
+      this.#inFlight = Math.max(0, this.#inFlight - length);
       if (this.#inFlight <= this.#wire.capacityBytes) {
         for (const { resolve } of this.#waiting.splice(0)) resolve();
       }
-      bytes += next.bytes.length + 1024;
+      bytes += length + 1024;
       if (bytes > TURN_BYTES) {
         bytes = 0;
         await new Promise((resolve) => nextTurn(resolve));

@@ -1,9 +1,11 @@
 /**
- * @file A message that arrives in chunks. Memory is taken as bytes arrive, never because a length was
- * announced, and all messages of a session share a budget.
+ * @file A message that arrives in chunks. Memory is taken as bytes arrive, and at most four times as
+ * much, never because a length was announced; all messages of a session share a budget.
  */
 
+import { markReceived } from '../../../computations/wire/index.ts';
 import { transportError } from '../../../executors/remote/status.ts';
+import { freeMemory } from '../../../protocols/free-memory.ts';
 import { violation } from './frames.ts';
 import { MIN_CHUNK_BYTES } from './options.ts';
 
@@ -35,7 +37,9 @@ export class ByteBudget {
 export class Assembly {
   readonly #length: number;
   readonly #budget: ByteBudget;
-  #chunks: Uint8Array[] = [];
+  #chunks: Chunk[] = [];
+  /** The whole message, once enough of it has come. */
+  #message: Uint8Array | null = null;
   #arrived = 0;
 
   /**
@@ -55,11 +59,12 @@ export class Assembly {
 
   /**
    * Takes the next chunk.
+   * @param isAlone whether the memory of the chunk holds nothing else, and is given to this message.
    * @returns the whole message with its last chunk; its bytes still count until `release`.
    * @throws TransportError `transport.resource_exhausted` if there is no room for it;
    *   `transport.invalid_argument` if it is not the next chunk of this message.
    */
-  add(offset: number, chunk: Uint8Array): Uint8Array | null {
+  add(offset: number, chunk: Uint8Array, isAlone = false): Uint8Array | null {
     const end = offset + chunk.length;
     if (offset !== this.#arrived || end > this.#length) {
       throw violation(
@@ -77,12 +82,13 @@ export class Assembly {
       );
     }
     this.#arrived = end;
-    if (isLast && offset === 0) return keepable(chunk);
-    this.#chunks.push(keepable(chunk));
-    if (!isLast) return null;
-    const message = concatenated(this.#chunks, this.#length);
-    this.#chunks = [];
-    return message;
+    if (isLast && offset === 0) {
+      const kept = keepable(chunk);
+      if (isAlone || kept !== chunk) markReceived(kept);
+      return kept;
+    }
+    const message = this.#keep({ offset, bytes: chunk, isAlone });
+    return isLast ? message : null;
   }
 
   /** The bytes are not needed any more. */
@@ -90,20 +96,34 @@ export class Assembly {
     this.#budget.give(this.#arrived);
     this.#arrived = 0;
     this.#chunks = [];
+    this.#message = null;
+  }
+
+  #keep(chunk: Chunk): Uint8Array | null {
+    if (this.#message === null && this.#arrived * MOST_AHEAD < this.#length) {
+      this.#chunks.push({ ...chunk, bytes: keepable(chunk.bytes) });
+      return null;
+    }
+    this.#message ??= markReceived(new Uint8Array(this.#length));
+    for (const { offset, bytes, isAlone } of [...this.#chunks, chunk]) {
+      this.#message.set(bytes, offset);
+      if (isAlone) freeMemory(bytes.buffer);
+    }
+    this.#chunks = [];
+    return this.#message;
   }
 }
+
+interface Chunk {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly isAlone: boolean;
+}
+
+/** Memory is there for so many times the bytes that have come; most systems give it when it is written. */
+const MOST_AHEAD = 4;
 
 /** A chunk without the rest of a frame that is much larger. */
 function keepable(chunk: Uint8Array): Uint8Array {
   return chunk.buffer.byteLength > 2 * chunk.length ? chunk.slice() : chunk;
-}
-
-function concatenated(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const message = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    message.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return message;
 }

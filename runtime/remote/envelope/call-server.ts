@@ -71,7 +71,7 @@ export class CallServer implements SessionUser {
     return this.#arrived.used;
   }
 
-  part({ call, head, offset, chunk }: IncomingPart): void {
+  part({ call, head, offset, chunk, isAlone }: IncomingPart): void {
     switch (head.case) {
       case 'response':
         throw violation('a coordinator sent a response');
@@ -91,7 +91,7 @@ export class CallServer implements SessionUser {
       // Of a call that was refused or cancelled, the rest may still be on its way.
       if (serving === undefined) return;
       if (serving.isWhole) throw violation(`call ${call} has more bytes than it said`);
-      const message = serving.assembly.add(offset, chunk);
+      const message = serving.assembly.add(offset, chunk, isAlone);
       if (message === null) return;
       serving.isWhole = true;
       this.#working += 1;

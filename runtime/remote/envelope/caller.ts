@@ -86,7 +86,7 @@ export class Caller implements ExecutorCalls, SessionUser {
     return decodeResponse(method, bytes, { maxBytes: limits.maxMessageBytes });
   }
 
-  part({ call, head, offset, chunk }: IncomingPart): void {
+  part({ call, head, offset, chunk, isAlone }: IncomingPart): void {
     if (head.case === 'request' || head.case === 'cancel') {
       throw violation(`a client sent a ${head.case}`);
     }
@@ -109,7 +109,7 @@ export class Caller implements ExecutorCalls, SessionUser {
     }
     try {
       pending.assembly ??= this.#assembly(head.value as Response);
-      const message = pending.assembly.add(offset, chunk);
+      const message = pending.assembly.add(offset, chunk, isAlone);
       if (message !== null) this.#settle(call, pending)?.resolve(message);
     } catch (error) {
       if (!isExhausted(error)) throw error;

@@ -27,7 +27,7 @@ import {
   WelcomeSchema,
 } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
 import { transportError } from '../../../executors/remote/status.ts';
-import { MAX_FRAME_BYTES } from '../link.ts';
+import { MAX_FRAME_BYTES, newFrame } from '../link.ts';
 
 export type IncomingFrame =
   | { readonly kind: 'hello'; readonly hello: Hello }
@@ -52,6 +52,8 @@ export interface IncomingPart {
   readonly offset: number;
   /** A view of the frame. */
   readonly chunk: Uint8Array;
+  /** The memory of the frame holds nothing else that is needed. */
+  readonly isAlone: boolean;
 }
 
 export interface OutgoingPart {
@@ -120,7 +122,7 @@ export function encodeData(
     .tag(FIELDS.data, WireType.LengthDelimited)
     .uint32(length)
     .finish();
-  const frame = new Uint8Array(opening.length + length);
+  const frame = newFrame(opening.length + length);
   let offset = 0;
   const put = (bytes: Uint8Array): void => {
     frame.set(bytes, offset);
@@ -216,13 +218,29 @@ function decodeData(bytes: Uint8Array): DataFrame {
     } else reader.skip(wireType, field);
   }
   if (reader.pos > reader.len) throw violation('a data frame ends too early');
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) parts[0] = { ...only, isAlone: fills(only.chunk) };
   return { kind: 'data', number, acknowledged, parts, bytes: bytes.length };
 }
 
 function decodePart(bytes: Uint8Array): IncomingPart {
   const { call, head, offset, chunk } = parse(PartSchema, bytes);
-  return { call: safe(call), head, offset: safe(offset), chunk };
+  return { call: safe(call), head, offset: safe(offset), chunk, isAlone: false };
 }
+
+/**
+ * Whether memory holds a chunk and what is around it. Short ones may be a part of what a transport has
+ * read at a time.
+ */
+function fills({ buffer, byteLength }: Uint8Array): boolean {
+  return byteLength >= MIN_ALONE_BYTES && buffer.byteLength - byteLength <= AROUND_BYTES;
+}
+
+/** More than HTTP/2 has in a frame of its own. */
+const MIN_ALONE_BYTES = 64 * 1024;
+
+/** The head of a part, and what stands before it. */
+const AROUND_BYTES = 512;
 
 /** The fields of a part up to its bytes, after its own tag and length. */
 function leadOf({ head, offset, length }: OutgoingPart): Uint8Array {

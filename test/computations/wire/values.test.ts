@@ -26,6 +26,7 @@ import {
   encodeValueMessage,
   fromValueMessage,
   joinPieces,
+  markReceived,
   toArrayMessage,
   toTypeMessage,
   toValueMessage,
@@ -301,5 +302,67 @@ describe('values from outside', () => {
     expect(() => fromValueMessage(nested as never)).toThrow(
       expect.objectContaining({ code: 'graph.too_large' }),
     );
+  });
+});
+
+describe('a large tensor in memory that was received', () => {
+  const lengths = { uint8: 40_001, float32: 10_007, int64: 5_003 } as const;
+  const tensorOf = (dtype: keyof typeof lengths): TensorValue => {
+    const length = lengths[dtype];
+    if (dtype === 'int64') {
+      return new TensorValue(
+        dtype,
+        [length],
+        BigInt64Array.from({ length }, (_, i) => BigInt(-i)),
+      );
+    }
+    return dtype === 'uint8'
+      ? new TensorValue(
+          dtype,
+          [length],
+          Uint8Array.from({ length }, (_, i) => i),
+        )
+      : new TensorValue(
+          dtype,
+          [length],
+          Float32Array.from({ length }, (_, i) => i / 3),
+        );
+  };
+  const tensors = Object.keys(lengths).flatMap((dtype) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].map((shift) => [dtype as keyof typeof lengths, shift] as const),
+  );
+
+  it.each(tensors)('of %s is not copied, wherever it begins (%d)', (dtype, shift) => {
+    const [before, tensor, after] = [int(7), tensorOf(dtype), int(8)];
+    const type = struct([int32(), parseType(`${dtype}[${lengths[dtype]}]`), int32()]);
+    const sent = toBinary(
+      ValueSchema,
+      toValueMessage({ kind: 'struct', elements: [before, tensor, after] }, type),
+    );
+    const memory = new Uint8Array(shift + sent.length);
+    memory.set(sent, shift);
+    const message = fromBinary(ValueSchema, markReceived(memory).subarray(shift));
+    for (let reading = 0; reading < 2; reading += 1) {
+      const received = fromValueMessage(message);
+      if (received.kind !== 'data' || received.value.kind !== 'struct') throw new TypeError('none');
+      const [first, kept, last] = received.value.elements as TensorValue[];
+      expect([first?.scalar(), last?.scalar()]).toEqual([7, 8]);
+      expect(kept?.data).toEqual(tensor.data);
+      expect(ArrayBuffer.isView(kept?.data) && kept.data.buffer).toBe(memory.buffer);
+    }
+  });
+
+  it('is copied out of memory that is not said to be received, or holds much else', () => {
+    const tensor = tensorOf('float32');
+    const type = parseType('float32[10007]');
+    const sent = toBinary(ValueSchema, toValueMessage(tensor, type));
+    const roomy = new Uint8Array(3 * sent.length);
+    roomy.set(sent);
+    for (const bytes of [sent, markReceived(roomy).subarray(0, sent.length)]) {
+      const received = fromValueMessage(fromBinary(ValueSchema, bytes));
+      if (received.kind !== 'data' || received.value.kind !== 'tensor') throw new TypeError('none');
+      expect(received.value.data).toEqual(tensor.data);
+      expect((received.value.data as Float32Array).buffer).not.toBe(bytes.buffer);
+    }
   });
 });

@@ -66,6 +66,22 @@ describe('an assembly', () => {
     expect(budget.used).toBe(100 * 4096);
   });
 
+  it('takes memory for the rest when a quarter has come, and frees the frames of what it has', () => {
+    const length = 2 ** 20;
+    const [message, budget] = [bytesOf(length), new ByteBudget(2 ** 40)];
+    const assembly = new Assembly(length, length, budget);
+    const frames: Uint8Array[] = [];
+    let whole: Uint8Array | null = null;
+    for (let offset = 0; offset < length; offset += 2 ** 17) {
+      const frame = message.slice(offset, offset + 2 ** 17);
+      frames.push(frame);
+      whole = assembly.add(offset, frame, true);
+      const hasQuarter = offset >= 2 ** 17;
+      expect(frames.every((each) => (each.length === 0) === hasQuarter)).toBe(true);
+    }
+    expect(Buffer.compare(whole ?? bytesOf(1), message)).toBe(0);
+  });
+
   it('does not keep a frame that is much longer than its chunk', () => {
     const frame = new Uint8Array(2 ** 20);
     const chunk = frame.subarray(10, 20);
