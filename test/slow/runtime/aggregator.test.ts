@@ -26,6 +26,8 @@ beforeAll(async () => {
   cluster = await Cluster.start(NAMES, {
     roles: ['aggregator'],
     policy: { protocols: { paillier: PAILLIER } },
+    // Keys are made in one go: a process says nothing for as long as that takes it.
+    heartbeat: { heartbeatMs: 1_000, silenceMs: 20_000, graceMs: 1_500 },
   });
 }, 120_000);
 afterAll(() => cluster[Symbol.asyncDispose](), 60_000);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Coordinator, makeDevelopmentKeys } from 'fedloom/node';
 import type { GuardPolicyOptions } from '../../../executors/guard/policy.ts';
 import { readKeyFolder } from '../../../runtime/cli/key-folder.node.ts';
+import type { Heartbeat } from '../../../runtime/remote/envelope/options.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const QUICK = { heartbeatMs: 250, silenceMs: 1_500, graceMs: 1_500 } as const;
@@ -17,10 +18,12 @@ export interface ClusterOptions {
   readonly roles?: readonly string[];
   /** Of all. @default that of `fedloom client` */
   readonly policy?: GuardPolicyOptions;
-  /** Where clients dial in, by the port of the coordinator. @default there */
-  readonly through?: (port: number) => Promise<number>;
-  /** More options of Node for a client. */
-  readonly nodeOptions?: (name: string) => readonly string[];
+  /** @default quick to notice what is lost */
+  readonly heartbeat?: Heartbeat;
+  /** More options of Node for some of them. */
+  readonly nodeOptions?: { readonly [name: string]: readonly string[] };
+  /** When the certificates were made. @default now */
+  readonly keysMade?: Date;
 }
 
 /** Each client has the file `reading`, one integer: ten times its number. */
@@ -29,9 +32,10 @@ export class Cluster implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'fedloom-cluster-'));
   coordinator: Coordinator | null = null;
   #port = 0;
-  #reachedAt = 0;
   readonly #options: ClusterOptions;
   readonly #processes = new Map<string, ChildProcess>();
+  /** What each says to standard error, the end of it. */
+  readonly #said = new Map<string, string>();
 
   private constructor(names: readonly string[], options: ClusterOptions) {
     this.names = names;
@@ -40,14 +44,14 @@ export class Cluster implements AsyncDisposable {
 
   static async start(names: readonly string[], options: ClusterOptions = {}): Promise<Cluster> {
     const cluster = new Cluster(names, options);
-    const { roles = [], policy } = options;
-    await makeDevelopmentKeys(join(cluster.folder, 'keys'), { clients: names, roles });
+    const { roles = [], policy, keysMade: now = new Date() } = options;
+    await makeDevelopmentKeys(join(cluster.folder, 'keys'), { clients: names, roles, now });
     if (policy !== undefined) {
       const file = { format: 'fedloom policy', version: 1, ...policy };
       writeFileSync(join(cluster.folder, 'policy.json'), JSON.stringify(file));
     }
     for (const [i, name] of names.entries()) {
-      writeFileSync(join(cluster.folder, `${name}.json`), JSON.stringify([10 * (i + 1)]));
+      writeFileSync(cluster.dataOf(name), JSON.stringify([10 * (i + 1)]));
     }
     await cluster.listen();
     for (const name of [...names, ...roles]) cluster.run(name);
@@ -63,10 +67,9 @@ export class Cluster implements AsyncDisposable {
       roster,
       roleRoster: roles,
       ...(identity !== null && { identity }),
-      clients: { heartbeat: QUICK },
+      clients: { heartbeat: this.#options.heartbeat ?? QUICK },
     });
     this.#port = Number(this.coordinator.address.split(':').at(-1));
-    this.#reachedAt = (await this.#options.through?.(this.#port)) ?? this.#port;
     return this.coordinator;
   }
 
@@ -78,18 +81,23 @@ export class Cluster implements AsyncDisposable {
     return join(this.folder, 'keys', name);
   }
 
+  /** The file that a client has as `reading`. */
+  dataOf(name: string): string {
+    return join(this.folder, `${name}.json`);
+  }
+
   /** Starts the process of a client, or of who plays a role, as a person would. */
   run(name: string): void {
-    const { policy, nodeOptions = () => [] } = this.#options;
+    const { policy, nodeOptions = {} } = this.#options;
     const isClient = this.names.includes(name);
-    const data = isClient ? ['--data', `reading=${join(this.folder, `${name}.json`)}`] : [];
+    const data = isClient ? ['--data', `reading=${this.dataOf(name)}`] : [];
     const allowed = policy === undefined ? [] : ['--policy', join(this.folder, 'policy.json')];
     const child = spawn(
       process.execPath,
       [
-        ...nodeOptions(name),
+        ...(nodeOptions[name] ?? []),
         ...['--import', 'tsx', join(ROOT, 'runtime/cli/main.node.ts')],
-        ...[isClient ? 'client' : 'role', '--connect', `localhost:${this.#reachedAt}`],
+        ...[isClient ? 'client' : 'role', '--connect', `localhost:${this.#port}`],
         ...['--keys', this.keysOf(name), ...data, ...allowed],
         ...['--state', join(this.folder, 'state', name)],
       ],
@@ -99,8 +107,9 @@ export class Cluster implements AsyncDisposable {
         env: { ...process.env, FEDLOOM_LOG: 'warn' },
       },
     );
-    // Nobody reads it, but it must not fill up.
-    child.stderr?.resume();
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#said.set(name, ((this.#said.get(name) ?? '') + text).slice(-10_000));
+    });
     this.#processes.set(name, child);
   }
 
@@ -108,10 +117,16 @@ export class Cluster implements AsyncDisposable {
     this.#processes.get(name)?.kill('SIGKILL');
   }
 
-  /** Waits until the process of a client has ended, and starts another one. */
-  async restart(name: string): Promise<void> {
+  /** Waits until a process has ended. @returns the end of what it said. */
+  async ended(name: string): Promise<string> {
     const child = this.#processes.get(name) as ChildProcess;
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return this.#said.get(name) ?? '';
+  }
+
+  /** Waits until the process of a client has ended, and starts another one. */
+  async restart(name: string): Promise<void> {
+    await this.ended(name);
     this.run(name);
   }
 
