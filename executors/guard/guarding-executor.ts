@@ -15,6 +15,7 @@
 import {
   compactNotation,
   ExecutionError,
+  FedloomError,
   type MaterializedValue,
   type Type,
 } from '../../computations/types/index.ts';
@@ -115,7 +116,7 @@ export class GuardingExecutor implements Executor {
       }
       const checked = checkValue(value, type, complaintOf(type));
       return this.#hold(await this.#inner.createValue(checked, type, { ...options }));
-    });
+    }, options);
   }
 
   createCall(
@@ -129,7 +130,7 @@ export class GuardingExecutor implements Executor {
       const given = argument === undefined ? undefined : GuardedValue.of(argument, this);
       // A request of its own, whose calls are counted, and without a permit from outside.
       return this.#hold(await this.#inner.createCall(callee, given, { ...options }));
-    });
+    }, options);
   }
 
   createStruct(elements: readonly StructElementValue[]): Promise<ExecutorValue> {
@@ -158,7 +159,7 @@ export class GuardingExecutor implements Executor {
 
   /** @internal Reads one of its values. */
   read(value: ExecutorValue, options: RequestOptions): Promise<MaterializedValue> {
-    return this.#serve(() => value.compute(this.#labelling.leaving(options)));
+    return this.#serve(() => value.compute(this.#labelling.leaving(options)), options);
   }
 
   #hold(inner: ExecutorValue): ExecutorValue {
@@ -183,7 +184,7 @@ export class GuardingExecutor implements Executor {
   }
 
   /** Every request passes here: its errors are those of the policy, or say nothing about data. */
-  async #serve<T>(request: () => Promise<T>): Promise<T> {
+  async #serve<T>(request: () => Promise<T>, { signal }: RequestOptions = {}): Promise<T> {
     try {
       return await request();
     } catch (error) {
@@ -201,6 +202,16 @@ export class GuardingExecutor implements Executor {
           rule: 'limits.depth',
           message: 'What was asked for is too large or nested too deep',
         });
+      }
+      // What was not written for others may name files of this machine.
+      if (!(error instanceof FedloomError) && !(signal?.aborted && signal.reason === error)) {
+        this.#audit.failure(error, 'internal');
+        throw this.#audit.told(
+          new ExecutionError(
+            'execution.kernel_failed',
+            'This client could not do what was asked for; its own log says why.',
+          ),
+        );
       }
       this.#audit.refusal(error);
       throw error;

@@ -29,6 +29,7 @@ import {
 import { func, sequence, structOf } from '../../../computations/types/index.ts';
 import type { AuditEntry, GuardPolicyOptions } from '../../../executors/guard/index.ts';
 import type { ReleasePermit } from '../../../executors/leaf/operator.ts';
+import { defineOperator } from '../../../executors/secure/define-operator.ts';
 import { secAggState } from '../../../executors/secure/secagg/operators.ts';
 import {
   addConstant,
@@ -244,6 +245,23 @@ describe('reads a value', () => {
       expect(failures.map(String).join()).toContain(`cannot read ${secretOf(0)}`);
       await refusedBy('limits.heldBytes', read(data('secret', int32(2 ** 30, 2 ** 10))));
     });
+  });
+
+  test('by what an error says that was not written for others', async () => {
+    const failing = defineOperator({
+      uri: 'claim',
+      signature: '( -> int32)',
+      purity: 'random',
+      run: () => {
+        throw new Error("EACCES: permission denied, open '/home/client/state'");
+      },
+    });
+    make({}, { operators: [failing] });
+    const type = func(null, INT);
+    const error = await failureOf(read(call(intrinsic('claim', type))));
+    expect(printed(error)).not.toContain('/home/client');
+    expect(audit).toMatchObject([{ kind: 'failed', rule: 'internal' }]);
+    await expectUnharmed(error);
   });
 
   test('by a plain sum', async () => {
