@@ -63,10 +63,31 @@ export interface StructValue {
   readonly elements: readonly MaterializedValue[];
 }
 
-/** A sequence as data; it may be produced lazily, and be consumed only once. */
+/**
+ * A sequence as data; it may be produced lazily, and is consumed only once unless its elements are an
+ * array or `RereadableElements`.
+ */
 export interface SequenceValue {
   readonly kind: 'sequence';
   readonly elements: Iterable<MaterializedValue> | AsyncIterable<MaterializedValue>;
+}
+
+/**
+ * Elements that are read anew each time they are needed: rows of a file, not results of a query that is
+ * costly or changes.
+ * @example new RereadableElements(() => rowsOf('readings.csv'))
+ */
+export class RereadableElements implements AsyncIterable<MaterializedValue> {
+  readonly #open: () => Iterable<MaterializedValue> | AsyncIterable<MaterializedValue>;
+
+  /** @param open begins with the first element. */
+  constructor(open: () => Iterable<MaterializedValue> | AsyncIterable<MaterializedValue>) {
+    this.#open = open;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<MaterializedValue> {
+    yield* this.#open();
+  }
 }
 
 /** A placed value as data: one member a participant, or a single one if all are equal. */

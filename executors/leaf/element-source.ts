@@ -7,6 +7,7 @@ import {
   compactNotation,
   ExecutionError,
   type MaterializedValue,
+  RereadableElements,
   type Type,
 } from '../../computations/types/index.ts';
 import type { Executor, ExecutorValue, RequestOptions } from '../executor.ts';
@@ -22,7 +23,7 @@ export interface ElementSource {
   free(): void;
 }
 
-/** Elements given as data. Those in an array can be read again, those of an iterable cannot. */
+/** Elements given as data. Those in an array can be read again, those of most iterables cannot. */
 export class DataSourceElements implements ElementSource {
   readonly #target: Executor;
   readonly #type: Type;
@@ -65,10 +66,12 @@ export class DataSourceElements implements ElementSource {
     if (this.#consumed) {
       throw new ExecutionError(
         'execution.sequence_consumed',
-        `A sequence of ${compactNotation(this.#type)} that comes from an iterable was read to its end already, and is needed a second time. Pass an array, which can be read again.`,
+        `A sequence of ${compactNotation(this.#type)} that comes from an iterable was read to its end already, and is needed a second time. Pass an array, or RereadableElements.`,
       );
     }
-    this.#consumed = !Array.isArray(this.#elements);
+    this.#consumed = !(
+      Array.isArray(this.#elements) || this.#elements instanceof RereadableElements
+    );
     return this.#elements;
   }
 }

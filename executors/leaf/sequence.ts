@@ -28,7 +28,8 @@ import { DataSourceElements, type ElementSource, MappedElements } from './elemen
  * - `sequence_reduce` `(<T*,U,(<U,T> -> U)> -> U)`
  * - `select_by_keys` `(<int32[N],U*> -> U*)`: the elements at the keys, in the order of the keys.
  *
- * A sequence from an array can be read any number of times; one from another iterable only once.
+ * A sequence from an array, or from `RereadableElements`, can be read any number of times; one from
+ * another iterable only once.
  * A second reading fails with `execution.sequence_consumed`.
  */
 export class SequenceExecutor extends LayerExecutor {

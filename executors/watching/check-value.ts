@@ -3,6 +3,7 @@
 import {
   allocate,
   type MaterializedValue,
+  RereadableElements,
   type TensorType,
   type TensorValue,
   type Type,
@@ -60,7 +61,9 @@ function check(
       check(element, type.element, `${place}[${i}]`, complain);
     const { elements } = value;
     if (Array.isArray(elements)) return { kind: 'sequence', elements: elements.map(checkOne) };
-    return { kind: 'sequence', elements: checkedElements(elements, checkOne) };
+    const open = () => checkedElements(elements, checkOne);
+    const isRereadable = elements instanceof RereadableElements;
+    return { kind: 'sequence', elements: isRereadable ? new RereadableElements(open) : open() };
   }
   return value;
 }

@@ -4,6 +4,7 @@ import {
   compactNotation,
   FedloomError,
   type MaterializedValue,
+  RereadableElements,
   type Type,
   type ValueError,
 } from '../../../computations/types/index.ts';
@@ -34,7 +35,8 @@ export async function tableValue(table: Table, request: TableRequest): Promise<M
   try {
     if (type.kind === 'sequence') {
       const plan = rowPlan(table, type.element);
-      return { kind: 'sequence', elements: new RowSequence(table, plan, request) };
+      const elements = new RereadableElements(() => rowsOf(table, plan, request));
+      return { kind: 'sequence', elements };
     }
     const plan = rowPlan(table, typeOfRow(type));
     const stack = stackOf(type, new MemoryBudget(limits.maxBytesInMemory));
@@ -54,26 +56,15 @@ export async function tableValue(table: Table, request: TableRequest): Promise<M
   }
 }
 
-/** Rows that are read from the file each time that they are iterated. */
-class RowSequence implements AsyncIterable<MaterializedValue> {
-  readonly #table: Table;
-  readonly #plan: RowPlan;
-  readonly #request: TableRequest;
-
-  constructor(table: Table, plan: RowPlan, request: TableRequest) {
-    this.#table = table;
-    this.#plan = plan;
-    this.#request = request;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<MaterializedValue> {
-    try {
-      for await (const row of this.#table.rows(this.#plan.columns)) {
-        yield this.#plan.value(row);
-      }
-    } catch (error) {
-      throw readingError(error, this.#table, this.#request);
-    }
+async function* rowsOf(
+  table: Table,
+  plan: RowPlan,
+  request: TableRequest,
+): AsyncGenerator<MaterializedValue> {
+  try {
+    for await (const row of table.rows(plan.columns)) yield plan.value(row);
+  } catch (error) {
+    throw readingError(error, table, request);
   }
 }
 

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type BuildingBlock, call } from '../../../computations/building-blocks.ts';
 import {
   type MaterializedValue,
+  RereadableElements,
   sequence,
   struct,
   type Type,
@@ -156,6 +157,20 @@ describe('reading again', () => {
     expect(await plain(await result.compute())).toEqual([2, 3]);
     expect(await plain(await result.compute())).toEqual([2, 3]);
     expect(await plain(await source.compute())).toEqual([1, 2]);
+  });
+
+  test('works for what says that it begins anew', async () => {
+    let opened = 0;
+    const elements = new RereadableElements(async function* () {
+      opened += 1;
+      for (const value of [1, 2]) yield int(value);
+    });
+    using source = await executor.createValue(sequenceOf(elements), INTS);
+    expect(opened).toBe(0);
+    for (const times of [1, 2]) {
+      expect(await plain(await source.compute())).toEqual([1, 2]);
+      expect(opened).toBe(times);
+    }
   });
 
   test('is refused for an iterable, through a copy of its handle too', async () => {

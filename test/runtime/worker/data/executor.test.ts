@@ -3,7 +3,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { data, lambda } from '../../../../computations/building-blocks.ts';
+import {
+  block,
+  data,
+  lambda,
+  reference,
+  structBlock,
+} from '../../../../computations/building-blocks.ts';
 import { atClients, sequence } from '../../../../computations/types/index.ts';
 import { leafExecutor, localExecutorFactory } from '../../../../runtime/index.ts';
 import { fileDataSource } from '../../../../runtime/worker/data/file-source.node.ts';
@@ -34,6 +40,32 @@ test('a computation reduces the rows of a file, as often as it is run', async ()
   await expect(run(leaf, sum('rows'))).rejects.toThrow(
     "[value.wrong_type] A value in column 'v' of the data 'rows' cannot be int32.",
   );
+  expect(openFilesIn(folder())).toEqual([]);
+  await leaf.close();
+});
+
+test('a computation goes through the rows of a file more than once', async () => {
+  writeFileSync(join(folder(), 'r.csv'), 'v\n1\n20\n300\n');
+  const dataSource = fileDataSource([{ name: 'rows', kind: 'csv', paths: ['r.csv'] }], {
+    baseFolder: folder(),
+  });
+  const leaf = leafExecutor(await trackedBackend(), { dataSource });
+  const rows = reference('rows', sequence(INT));
+  const reduce = (from: number) =>
+    callIntrinsic('sequence_reduce', [rows, intLiteral(from), add], INT);
+  const twice = lambda(
+    null,
+    null,
+    block(
+      [{ name: 'rows', value: data('rows', sequence(INT)) }],
+      structBlock([
+        { name: 'total', value: reduce(0) },
+        { name: 'more', value: reduce(1000) },
+        { name: 'rows', value: rows },
+      ]),
+    ),
+  );
+  expect(await run(leaf, twice)).toEqual([321, 1321, [1, 20, 300]]);
   expect(openFilesIn(folder())).toEqual([]);
   await leaf.close();
 });
