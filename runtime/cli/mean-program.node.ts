@@ -1,7 +1,7 @@
 /** @file What `fedloom up` runs by itself: the secure mean of the clients' readings. */
 
 import { parseArgs } from 'node:util';
-import { federatedComputation, tensorComputation, withContext } from '../../computations/index.ts';
+import { federatedComputation, tensorComputation } from '../../computations/index.ts';
 import { float32 } from '../../computations/types/index.ts';
 import {
   type IdentityProvider,
@@ -43,7 +43,7 @@ const program: CoordinatorProgram = async ({ coordinator, out, signal, args }) =
         if (event.stage === 'run' && event.step.kind === 'secure-sum') resolve(event.step.clients);
       });
     });
-    const result = await withContext(context, () => mean());
+    const result = await context.invoke(mean, [], { signal });
     return { result, inSum: (await inSum).length };
   };
   const { result, inSum } = await run((identities) => secAgg({ identities }));

@@ -1,6 +1,6 @@
 /** @file A round of a cohort while it runs: what the progress events of its context say, put together. */
 
-import { FedloomError, ProtocolAbortError } from '../../computations/types/index.ts';
+import { ContextError, FedloomError, ProtocolAbortError } from '../../computations/types/index.ts';
 import type { LostClient } from '../../executors/lost-client.ts';
 import type { ClientsStep, ProgressStep, ProtocolStep } from '../../executors/progress.ts';
 import type { ProgressEvent } from '../invocation.ts';
@@ -149,7 +149,8 @@ export class Round {
       message,
       ...(error instanceof FedloomError && { code: error.code }),
       ...(open !== undefined && { stage: open.name }),
-      missing: [...this.#lost.keys()],
+      // Of a round that was to end, whoever had not answered is not missing.
+      missing: error instanceof ContextError ? [] : [...this.#lost.keys()],
     };
   }
 

@@ -11,7 +11,7 @@ import {
   withContext,
 } from 'fedloom';
 import { expect, test } from 'vitest';
-import { ProtocolAbortError } from '../../../computations/types/index.ts';
+import { ContextError, ProtocolAbortError } from '../../../computations/types/index.ts';
 import type { ProgressEvent } from '../../../runtime/invocation.ts';
 import { Round } from '../../../runtime/rounds/round.ts';
 import { Federation } from '../dial-in/federation.ts';
@@ -143,6 +143,14 @@ test('an abort names stage, reason and who was missing, or offended', () => {
   expect(failed(abort({ offender: 'clients/1' }))?.missing).toEqual(['site 1']);
   expect(failed(abort({}))?.missing).toEqual([]);
   expect(failed(new Error('a bug'))).toEqual({ message: 'a bug', missing: [] });
+});
+
+test('a round that is cancelled misses nobody', () => {
+  const lost = step({ kind: 'client-lost', client: 'clients/1', stage: 'x', reason: 'failed' });
+  const failed = (error: Error) =>
+    roundOf(lost, { stage: 'failed', milliseconds: 1, error }).failure?.missing;
+  expect(failed(new ContextError('context.cancelled', 'enough'))).toEqual([]);
+  expect(failed(new Error('a bug'))).toEqual(['site 1']);
 });
 
 test('pieces of work of one name that go on at the same time are two', () => {
