@@ -6,21 +6,21 @@
 import { type Attributes, SpanKind } from '@opentelemetry/api';
 import { ExecutorGroup } from '../../computations/wire/index.ts';
 import { withinSpan } from '../spans.ts';
-import type { ExecutorMethod } from './calls.ts';
+import type { ServedMethod } from './calls.ts';
 import { callersContext } from './traceparent.ts';
 
 /** What carries a call: the envelope over any link, or the service of gRPC. */
 export type RpcSystem = 'fedloom' | 'grpc';
 
 export interface OutgoingCall {
-  readonly method: ExecutorMethod;
+  readonly method: ServedMethod;
   readonly system: RpcSystem;
   /** Who is called. */
   readonly attributes: Attributes;
 }
 
 export interface IncomingCall {
-  readonly method: ExecutorMethod;
+  readonly method: ServedMethod;
   readonly system: RpcSystem;
   /** What the caller says of its trace; anything at all. */
   readonly traceparent: string | undefined;
@@ -53,7 +53,7 @@ interface Described {
   readonly attributes: Attributes;
 }
 
-function describe(system: RpcSystem): { readonly [M in ExecutorMethod]: Described } {
+function describe(system: RpcSystem): { readonly [M in ServedMethod]: Described } {
   const entries = Object.entries(ExecutorGroup.method).map(([key, { parent, name }]) => [
     key,
     {
@@ -61,7 +61,12 @@ function describe(system: RpcSystem): { readonly [M in ExecutorMethod]: Describe
       attributes: { 'rpc.system': system, 'rpc.service': parent.typeName, 'rpc.method': name },
     },
   ]);
-  return Object.fromEntries(entries);
+  const service = 'fedloom.v1.Envelope';
+  const batch = {
+    name: `${service}/Batch`,
+    attributes: { 'rpc.system': system, 'rpc.service': service, 'rpc.method': 'Batch' },
+  };
+  return { ...Object.fromEntries(entries), batch };
 }
 
 const DESCRIBED = { fedloom: describe('fedloom'), grpc: describe('grpc') };

@@ -5,10 +5,17 @@
  */
 
 import type { MessageShape } from '@bufbuild/protobuf';
+import type {
+  BatchRequest,
+  BatchResponse,
+} from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import type { ExecutorGroup } from '../../computations/wire/index.ts';
 
 /** The name of a method, e.g. `createValue`. */
 export type ExecutorMethod = keyof typeof ExecutorGroup.method;
+
+/** What one end of the envelope asks of the other: a method, or a batch. */
+export type ServedMethod = ExecutorMethod | 'batch';
 
 export type ExecutorRequest<M extends ExecutorMethod> = MessageShape<
   (typeof ExecutorGroup.method)[M]['input']
@@ -30,6 +37,11 @@ export interface CallOptions {
 
 export interface ExecutorCalls {
   /**
+   * Whether the other side is there, where that is watched without any call.
+   * @default unknown
+   */
+  readonly isConnected?: boolean;
+  /**
    * @throws TransportError for what the transport or the service refuses, and the error of the
    *   executor for what that does.
    */
@@ -38,4 +50,10 @@ export interface ExecutorCalls {
     request: ExecutorRequest<M>,
     options: CallOptions,
   ): Promise<ExecutorResponse<M>>;
+  /**
+   * Several requests that depend on each other, in one; see batch.proto. It fails with
+   * `transport.unimplemented` if the other side takes none.
+   * @default requests are made one by one
+   */
+  batch?(request: BatchRequest, options: CallOptions): Promise<BatchResponse>;
 }

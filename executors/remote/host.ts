@@ -3,6 +3,10 @@
  * holds their values by number. After TensorFlow Federated's executor service, see PeerExecutors.
  */
 
+import type {
+  BatchRequest,
+  BatchResponse,
+} from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import { INTRINSICS, intrinsicTypeRule } from '../../intrinsics/table.ts';
 import type { Cardinalities, Executor } from '../executor.ts';
 import type {
@@ -85,6 +89,10 @@ export class ExecutorHost implements ExecutorCalls {
     return this.#shared.call(method, request, options);
   }
 
+  batch(request: BatchRequest, options: CallOptions): Promise<BatchResponse> {
+    return this.#shared.batch(request, options);
+  }
+
   /** The calls of one peer, with executors of its own: it ends with its connection. */
   connect(): ConnectedCalls {
     if (this.#closing !== null) {
@@ -124,6 +132,10 @@ export class ConnectedCalls implements ExecutorCalls {
     options: CallOptions,
   ): Promise<ExecutorResponse<M>> {
     return this.#calls.call(method, request, options);
+  }
+
+  batch(request: BatchRequest, options: CallOptions): Promise<BatchResponse> {
+    return this.#calls.batch(request, options);
   }
 
   close(): Promise<void> {

@@ -4,6 +4,17 @@
  * simulations that are to show that everything crosses.
  */
 
+import type {
+  BatchRequest,
+  BatchResponse,
+} from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
+import { joinPieces } from '../../computations/wire/index.ts';
+import {
+  batchRequestPieces,
+  batchResponsePieces,
+  decodeBatchRequest,
+  decodeBatchResponse,
+} from './batch-codec.ts';
 import { callLimit } from './call-limit.ts';
 import type {
   CallOptions,
@@ -11,6 +22,7 @@ import type {
   ExecutorMethod,
   ExecutorRequest,
   ExecutorResponse,
+  ServedMethod,
 } from './calls.ts';
 import {
   decodeRequest,
@@ -22,13 +34,15 @@ import {
   requireSize,
 } from './message-codec.ts';
 import { delay } from './retry.ts';
-import { takeBack } from './serve.ts';
+import { takeBack, takeBackBatch } from './serve.ts';
 import { type CallStatus, errorOf, statusOf, transportError } from './status.ts';
 import { decodeStatus, encodeStatus } from './status-codec.ts';
 
 export interface InMemoryOptions {
   /** The longest message either way. @default 2 GiB less one byte, like gRPC's */
   readonly maxMessageBytes?: number;
+  /** Whether batches cross, too, where `served` takes them. @default false */
+  readonly batches?: boolean;
   /** How long a message takes, each way, in milliseconds. @default 0: no timer is set */
   readonly delayMs?: number;
   /** Asked for each message; for tests. */
@@ -37,7 +51,7 @@ export interface InMemoryOptions {
 
 /** A message on its way. */
 export interface Crossing {
-  readonly method: ExecutorMethod;
+  readonly method: ServedMethod;
   readonly way: 'request' | 'response';
   /** Calls so far, this one included. */
   readonly call: number;
@@ -56,6 +70,7 @@ export function inMemoryCalls(served: ExecutorCalls, options: InMemoryOptions = 
 }
 
 class InMemoryCalls implements ExecutorCalls {
+  readonly batch?: NonNullable<ExecutorCalls['batch']>;
   readonly #served: ExecutorCalls;
   readonly #limits: MessageLimits;
   readonly #delayMs: number;
@@ -67,6 +82,10 @@ class InMemoryCalls implements ExecutorCalls {
     this.#limits = { maxBytes: options.maxMessageBytes ?? 2 ** 31 - 1 };
     this.#delayMs = options.delayMs ?? 0;
     this.#fault = options.fault ?? (() => undefined);
+    const batches = options.batches ? batchesAt(served, this.#limits) : undefined;
+    if (batches !== undefined) {
+      this.batch = (request, callOptions) => this.#carry(batches, request, callOptions);
+    }
   }
 
   async call<M extends ExecutorMethod>(
@@ -74,27 +93,32 @@ class InMemoryCalls implements ExecutorCalls {
     request: ExecutorRequest<M>,
     options: CallOptions,
   ): Promise<ExecutorResponse<M>> {
-    this.#count += 1;
-    const call = this.#count;
     if (!isExecutorMethod(method)) {
       throw transportError('transport.unimplemented', `There is no method '${String(method)}'.`);
     }
-    using limit = callLimit(options, `${method} in memory`);
-    limit.signal.throwIfAborted();
-    const sent = encodeRequest(method, request);
-    requireSize(sent.length, this.#limits.maxBytes);
-    const exchanging = this.#exchange(method, sent, call, { ...options, signal: limit.signal });
-    return await limit.within(exchanging, (late) => takeBack(this.#served, method, request, late));
+    return this.#carry(callsAt(this.#served, method, this.#limits), request, options);
   }
 
-  async #exchange<M extends ExecutorMethod>(
-    method: M,
+  async #carry<Q, R>(carrier: Carrier<Q, R>, request: Q, options: CallOptions): Promise<R> {
+    this.#count += 1;
+    const call = this.#count;
+    using limit = callLimit(options, `${carrier.method} in memory`);
+    limit.signal.throwIfAborted();
+    const sent = carrier.encodeRequest(request);
+    requireSize(sent.length, this.#limits.maxBytes);
+    const exchanging = this.#exchange(carrier, sent, call, { ...options, signal: limit.signal });
+    return await limit.within(exchanging, (late) => carrier.takeBack(request, late));
+  }
+
+  async #exchange<Q, R>(
+    carrier: Carrier<Q, R>,
     sent: Uint8Array,
     call: number,
     options: CallOptions & { readonly signal: AbortSignal },
-  ): Promise<ExecutorResponse<M>> {
+  ): Promise<R> {
+    const { method } = carrier;
     await this.#cross({ method, way: 'request', call, bytes: sent.length }, options.signal);
-    const answer = await this.#serve(method, sent, options);
+    const answer = await this.#serve(carrier, sent, options);
     const { bytes } = answer;
     try {
       await this.#cross({ method, way: 'response', call, bytes: bytes.length }, options.signal);
@@ -105,21 +129,21 @@ class InMemoryCalls implements ExecutorCalls {
       throw error;
     }
     if (answer.failed) throw errorOf(decodeStatus(bytes));
-    return decodeResponse(method, bytes, this.#limits);
+    return carrier.decodeResponse(bytes);
   }
 
   /** The other side: it has the bytes, and gives bytes. */
-  async #serve<M extends ExecutorMethod>(
-    method: M,
+  async #serve<Q, R>(
+    carrier: Carrier<Q, R>,
     sent: Uint8Array,
     { signal, timeoutMs }: CallOptions & { readonly signal: AbortSignal },
   ): Promise<Answer> {
     try {
-      const request = decodeRequest(method, sent, this.#limits);
-      const response = await this.#served.call(method, request, { signal, timeoutMs });
-      const undo = (): void => takeBack(this.#served, method, request, response);
+      const request = carrier.decodeRequest(sent);
+      const response = await carrier.serve(request, { signal, timeoutMs });
+      const undo = (): void => carrier.takeBack(request, response);
       try {
-        const bytes = encodeResponse(method, response);
+        const bytes = carrier.encodeResponse(response);
         requireSize(bytes.length, this.#limits.maxBytes);
         return { bytes, failed: false, takeBack: undo };
       } catch (error) {
@@ -151,4 +175,48 @@ interface Answer {
   readonly failed: boolean;
   /** The caller is not told: what was made for it is disposed of. */
   takeBack(): void;
+}
+
+/** How requests of one kind become bytes and come back from them. */
+interface Carrier<Q, R> {
+  readonly method: ServedMethod;
+  encodeRequest(request: Q): Uint8Array;
+  decodeRequest(bytes: Uint8Array): Q;
+  serve(request: Q, options: CallOptions): Promise<R>;
+  encodeResponse(response: R): Uint8Array;
+  decodeResponse(bytes: Uint8Array): R;
+  takeBack(request: Q, response: R): void;
+}
+
+function callsAt<M extends ExecutorMethod>(
+  served: ExecutorCalls,
+  method: M,
+  limits: MessageLimits,
+): Carrier<ExecutorRequest<M>, ExecutorResponse<M>> {
+  return {
+    method,
+    encodeRequest: (request) => encodeRequest(method, request),
+    decodeRequest: (bytes) => decodeRequest(method, bytes, limits),
+    serve: (request, options) => served.call(method, request, options),
+    encodeResponse: (response) => encodeResponse(method, response),
+    decodeResponse: (bytes) => decodeResponse(method, bytes, limits),
+    takeBack: (request, response) => takeBack(served, method, request, response),
+  };
+}
+
+function batchesAt(
+  served: ExecutorCalls,
+  limits: MessageLimits,
+): Carrier<BatchRequest, BatchResponse> | undefined {
+  const serve = served.batch?.bind(served);
+  if (serve === undefined) return undefined;
+  return {
+    method: 'batch',
+    encodeRequest: (request) => joinPieces(batchRequestPieces(request)),
+    decodeRequest: (bytes) => decodeBatchRequest(bytes, limits),
+    serve,
+    encodeResponse: (response) => joinPieces(batchResponsePieces(response)),
+    decodeResponse: (bytes) => decodeBatchResponse(bytes, limits),
+    takeBack: (request, { made }) => takeBackBatch(served, request, made),
+  };
 }

@@ -2,6 +2,10 @@
  * @file An executor whose values live, and whose calls run, in another process. What it is asked for
  * is checked here as far as types tell, so that no mistake costs a journey; structs are made here,
  * and brought there when something is called on them. After TensorFlow Federated's RemoteExecutor.
+ *
+ * Where the calls take batches, small data and selections are not requests of their own: they go along
+ * with the first request that needs them, which then tells what failed in making them, too. What is
+ * disposed of goes along with any.
  */
 
 import type { BuildingBlock } from '../../computations/building-blocks.ts';
@@ -16,11 +20,14 @@ import { isBlock } from '../blocks.ts';
 import type { Cardinalities, ExecutorInput, RequestOptions } from '../executor.ts';
 import { readAgain } from '../materialized.ts';
 import { TreeExecutor } from '../tree-executor.ts';
-import { StructNode, ValueNode } from '../value-tree.ts';
+import { StructNode, type ValueNode } from '../value-tree.ts';
+import { decodeStepValue } from './batch-codec.ts';
+import { callInBatch, readInBatch } from './batching.ts';
 import type { ExecutorCalls } from './calls.ts';
 import { receivedValue, requireMembers } from './received-value.ts';
+import { DeferredNode, onceUnclaimed, RemoteNode } from './remote-nodes.ts';
 import { SentFunctions } from './sent-functions.ts';
-import { messageOf, messageOfBlock } from './sent-values.ts';
+import { isSmall, messageOf, messageOfBlock, smallMessageBytes } from './sent-values.ts';
 import { type Body, type MakingMethod, RemoteSession, type SessionCall } from './session.ts';
 
 export interface RemoteExecutorOptions {
@@ -42,9 +49,15 @@ export interface RemoteExecutorOptions {
   readonly answers?: 'when-made' | 'at-once';
   /** How long `close` waits for a service that does not answer. In milliseconds. @default 5,000 */
   readonly closeTimeoutMs?: number;
-  /** Handles that were disposed of and are not told of yet, at most. @default 20 */
+  /**
+   * Handles that were disposed of and are not told of yet, at most.
+   * @default 20; 200 where batches take them along
+   */
   readonly disposeBatchSize?: number;
-  /** How long they wait for more of them. In milliseconds. @default 20 */
+  /**
+   * How long they wait for more of them. In milliseconds.
+   * @default 20; 200 where batches take them along
+   */
   readonly disposeDelayMs?: number;
   /** Functions that are kept there for their next use. @default 64 */
   readonly maxFunctions?: number;
@@ -70,7 +83,8 @@ export class RemoteExecutor extends TreeExecutor {
   constructor(calls: ExecutorCalls, options: RemoteExecutorOptions = {}) {
     super();
     const { cardinalities = {}, callTimeoutMs = 30_000, computeTimeoutMs = 600_000 } = options;
-    const { closeTimeoutMs = 5_000, disposeBatchSize = 20, disposeDelayMs = 20 } = options;
+    const soon = calls.batch === undefined ? 20 : 200;
+    const { closeTimeoutMs = 5_000, disposeBatchSize = soon, disposeDelayMs = soon } = options;
     this.#cardinalities = cardinalities;
     this.#decode = options.decode ?? {};
     this.#timeouts = {
@@ -116,6 +130,11 @@ export class RemoteExecutor extends TreeExecutor {
     if (argument !== null && type.parameter !== null) {
       requireAssignable(type.parameter, argument.type, 'The argument of a function');
     }
+    if (this.#session.takesBatches) {
+      const call = { signal: options.signal, timeoutMs: this.#timeouts.makeMs };
+      const made = await callInBatch(this.#session, { fn, argument, type: type.result }, call);
+      if (made !== null) return made;
+    }
     const callee = await this.#bring(fn, options);
     try {
       const given = argument === null ? null : await this.#bring(argument, options);
@@ -138,17 +157,22 @@ export class RemoteExecutor extends TreeExecutor {
     { signal }: RequestOptions,
   ): Promise<MaterializedValue> {
     this.requireOpen();
-    const { id } = asRemote(node);
-    const timeoutMs = this.#timeouts.computeMs;
-    const { value } = await this.#session.compute(id, { signal, timeoutMs });
+    const value = await this.#readThere(node, { signal, timeoutMs: this.#timeouts.computeMs });
     return receivedValue(value, node.type, this.#cardinalities, this.#decode);
   }
 
-  protected override selectFrom(node: ValueNode, index: number): Promise<ValueNode> {
+  protected override async selectFrom(node: ValueNode, index: number): Promise<ValueNode> {
     const type = node.type.kind === 'struct' ? node.type.elements[index]?.type : undefined;
     if (type === undefined) throw new RangeError(`A struct without element ${index}.`);
-    const body: Body<'createSelection'> = { sourceRef: refTo(asRemote(node)), index };
-    return this.#make('createSelection', body, type, undefined);
+    if (this.#defers) {
+      return DeferredNode.selected(type, node, index);
+    }
+    const source = await this.#bring(node, {});
+    try {
+      return await this.#select(source, index, type, undefined);
+    } finally {
+      source.release();
+    }
   }
 
   protected override shutDown(): Promise<void> {
@@ -162,7 +186,30 @@ export class RemoteExecutor extends TreeExecutor {
   ): Promise<ValueNode> {
     requireMembers(value, type, this.#cardinalities);
     const whole = await readAgain(value, signal);
-    return this.#send(messageOf(whole, type), type, signal);
+    const message = messageOf(whole, type);
+    if (this.#defers && isSmall(whole)) {
+      return DeferredNode.sent(type, smallMessageBytes(message));
+    }
+    return this.#send(message, type, signal);
+  }
+
+  /** Values of one participant: of others the service alone knows what is wrong with them. */
+  get #defers(): boolean {
+    return this.#session.takesBatches && Object.keys(this.#cardinalities).length === 0;
+  }
+
+  async #readThere(node: ValueNode, call: SessionCall): Promise<ValueMessage | undefined> {
+    if (node instanceof DeferredNode && node.made === null && this.#session.takesBatches) {
+      const read = await readInBatch(this.#session, node, call);
+      if (read !== null) return read.value;
+    }
+    const { signal } = call;
+    const there = await this.#bring(node, signal === undefined ? {} : { signal });
+    try {
+      return (await this.#session.compute(there.id, call)).value;
+    } finally {
+      there.release();
+    }
   }
 
   async #embedBlock(block: BuildingBlock, { signal }: RequestOptions): Promise<ValueNode> {
@@ -175,7 +222,9 @@ export class RemoteExecutor extends TreeExecutor {
 
   /** A hold on what a node is there: a struct of this side is made there. */
   async #bring(node: ValueNode, options: RequestOptions): Promise<RemoteNode> {
-    if (!(node instanceof StructNode)) return asRemote(node).retain();
+    if (node instanceof RemoteNode) return node.retain();
+    if (node instanceof DeferredNode) return this.#bringDeferred(node, options);
+    if (!(node instanceof StructNode)) throw new TypeError('A node of no kind known here.');
     const attempts = await Promise.allSettled(
       node.elements.map((element) => this.#bring(element, options)),
     );
@@ -197,6 +246,48 @@ export class RemoteExecutor extends TreeExecutor {
     }
   }
 
+  /** Where the other side takes no batches. */
+  #bringDeferred(node: DeferredNode, options: RequestOptions): Promise<RemoteNode> {
+    return onceUnclaimed([node], options.signal, async () => {
+      if (node.made !== null) return node.made.retain();
+      const settle = node.claim();
+      try {
+        const made = await this.#makeDeferred(node, options);
+        const hold = made.retain();
+        settle(made);
+        return hold;
+      } catch (error) {
+        settle(null);
+        throw error;
+      }
+    });
+  }
+
+  async #makeDeferred(
+    { recipe, type }: DeferredNode,
+    options: RequestOptions,
+  ): Promise<RemoteNode> {
+    if (recipe.kind === 'value') {
+      return this.#send(decodeStepValue(recipe.bytes), type, options.signal);
+    }
+    const source = await this.#bring(recipe.source, options);
+    try {
+      return await this.#select(source, recipe.index, type, options.signal);
+    } finally {
+      source.release();
+    }
+  }
+
+  #select(
+    source: RemoteNode,
+    index: number,
+    type: Type,
+    signal: AbortSignal | undefined,
+  ): Promise<RemoteNode> {
+    const body: Body<'createSelection'> = { sourceRef: refTo(source), index };
+    return this.#make('createSelection', body, type, signal);
+  }
+
   async #make<M extends MakingMethod>(
     method: M,
     body: Body<M>,
@@ -206,27 +297,6 @@ export class RemoteExecutor extends TreeExecutor {
     const call: SessionCall = { signal, timeoutMs: this.#timeouts.makeMs };
     return new RemoteNode(type, await this.#session.make(method, body, call), this.#session);
   }
-}
-
-/** A value there. */
-class RemoteNode extends ValueNode {
-  readonly id: string;
-  readonly #session: RemoteSession;
-
-  constructor(type: Type, id: string, session: RemoteSession) {
-    super(type);
-    this.id = id;
-    this.#session = session;
-  }
-
-  protected override free(): void {
-    this.#session.dispose(this.id);
-  }
-}
-
-function asRemote(node: ValueNode): RemoteNode {
-  if (node instanceof RemoteNode) return node;
-  throw new TypeError('A node of no kind known here.');
 }
 
 function refTo({ id }: RemoteNode): {

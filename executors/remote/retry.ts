@@ -58,10 +58,13 @@ export interface Retry {
 export class RetryingCalls implements ExecutorCalls {
   readonly #calls: ExecutorCalls;
   readonly #options: Required<RetryOptions>;
+  /** Not repeated: a batch makes values. */
+  readonly batch?: NonNullable<ExecutorCalls['batch']>;
 
   /** @throws ValueError `value.out_of_range` for limits without sense. */
   constructor(calls: ExecutorCalls, options: RetryOptions = {}) {
     this.#calls = calls;
+    if (calls.batch !== undefined) this.batch = calls.batch.bind(calls);
     this.#options = {
       maxAttempts: 10,
       maxTotalMs: 60_000,

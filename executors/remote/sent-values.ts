@@ -7,10 +7,13 @@ import type { BuildingBlock } from '../../computations/building-blocks.ts';
 import type { MaterializedValue, Type } from '../../computations/types/index.ts';
 import {
   blockToValueMessage,
+  encodeValueMessage,
+  joinPieces,
   toValueMessage,
   type Value as ValueMessage,
 } from '../../computations/wire/index.ts';
 import { SharedTensorValue } from '../leaf/shared-tensor.ts';
+import { tallyNow } from '../watching/value-size.ts';
 import { shareEncoding } from './message-codec.ts';
 
 /** The message of a block. */
@@ -41,6 +44,30 @@ export function messageOf(value: MaterializedValue, type: Type): ValueMessage {
   }
   return known.message;
 }
+
+/** Whether a value is better kept until something needs it than sent by itself. */
+export function isSmall(value: MaterializedValue): boolean {
+  let total = 0;
+  tallyNow(value, (_dtype, elements, bytes) => {
+    // Texts have bytes beside their own.
+    total += bytes + elements;
+  });
+  return total <= SMALL_BYTES;
+}
+
+/** The bytes of a message, which share no memory with what it was made of. */
+export function smallMessageBytes(message: ValueMessage): Uint8Array {
+  let bytes = smallBytes.get(message);
+  if (bytes === undefined) {
+    bytes = joinPieces(encodeValueMessage(message));
+    smallBytes.set(message, bytes);
+  }
+  return bytes;
+}
+
+const smallBytes = new WeakMap<ValueMessage, Uint8Array>();
+
+const SMALL_BYTES = 32 * 1024;
 
 function isShared(value: MaterializedValue): boolean {
   switch (value.kind) {

@@ -1,8 +1,13 @@
 /** @file What each method of the service does with the executors of a group. */
 
 import { create } from '@bufbuild/protobuf';
+import type {
+  BatchRequest,
+  BatchResponse,
+} from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import {
   ExecutorGroup,
+  type ExecutorId,
   fromValueMessage,
   type ReceivedValue,
   toValueMessage,
@@ -21,6 +26,7 @@ import type {
   ExecutorResponse,
 } from './calls.ts';
 import type { PeerExecutors } from './peer-executors.ts';
+import { serveBatch } from './serve-batch.ts';
 import { transportError } from './status.ts';
 import { requireModestStruct } from './struct-size.ts';
 
@@ -37,24 +43,40 @@ export class GroupCalls implements ExecutorCalls {
     request: ExecutorRequest<M>,
     options: CallOptions,
   ): Promise<ExecutorResponse<M>> {
-    const group = this.#group;
-    if (group.closed) {
-      throw transportError('transport.unavailable', 'The executor service is closed.');
-    }
+    this.#requireOpen();
     if (!Object.hasOwn(SERVES, method)) {
       throw transportError(
         'transport.unimplemented',
         `The executor service has no method '${String(method).slice(0, 60)}'.`,
       );
     }
-    const serve: Serve<M> = SERVES[method];
     using limit = callLimit(options, `${method} at the executor service`);
     limit.signal.throwIfAborted();
-    const respond = async (): Promise<ExecutorResponse<M>> => {
-      const response = await serve(request, { group, options: { signal: limit.signal } });
-      return create(ExecutorGroup.method[method].output, response) as ExecutorResponse<M>;
-    };
-    return await limit.within(respond(), (late) => takeBack(this, method, request, late));
+    const serving = this.#serve(method, request, limit.signal);
+    return await limit.within(serving, (late) => takeBack(this, method, request, late));
+  }
+
+  async batch(request: BatchRequest, options: CallOptions): Promise<BatchResponse> {
+    this.#requireOpen();
+    using limit = callLimit(options, 'A batch at the executor service');
+    limit.signal.throwIfAborted();
+    const serving = serveBatch(request, (method, one) => this.#serve(method, one, limit.signal));
+    return await limit.within(serving, (late) => takeBackBatch(this, request, late.made));
+  }
+
+  async #serve<M extends ExecutorMethod>(
+    method: M,
+    request: ExecutorRequest<M>,
+    signal: AbortSignal,
+  ): Promise<ExecutorResponse<M>> {
+    const serve: Serve<M> = SERVES[method];
+    const response = await serve(request, { group: this.#group, options: { signal } });
+    return create(ExecutorGroup.method[method].output, response) as ExecutorResponse<M>;
+  }
+
+  #requireOpen(): void {
+    if (!this.#group.closed) return;
+    throw transportError('transport.unavailable', 'The executor service is closed.');
   }
 }
 
@@ -74,15 +96,28 @@ export function takeBack<M extends ExecutorMethod>(
       return calls.call('disposeExecutor', disposalOf(response.executor), options);
     }
     if (!('valueRef' in response) || response.valueRef === undefined) return null;
-    const executor = 'executor' in request ? request.executor : undefined;
-    if (executor === undefined) return null;
-    const message = create(ExecutorGroup.method.dispose.input, {
-      executor,
-      valueRef: [response.valueRef],
-    });
-    return calls.call('dispose', message, options);
+    return 'executor' in request ? dispose(calls, request.executor, [response.valueRef]) : null;
   })();
   disposing?.catch(() => {});
+}
+
+/** As `takeBack`, for what a batch made. */
+export function takeBackBatch(
+  calls: ExecutorCalls,
+  { executor }: Pick<BatchRequest, 'executor'>,
+  made: readonly ValueRef[],
+): void {
+  if (made.length > 0) dispose(calls, executor, made)?.catch(() => {});
+}
+
+function dispose(
+  calls: ExecutorCalls,
+  executor: ExecutorId | undefined,
+  values: readonly ValueRef[],
+): Promise<unknown> | null {
+  if (executor === undefined) return null;
+  const message = create(ExecutorGroup.method.dispose.input, { executor, valueRef: [...values] });
+  return calls.call('dispose', message, { timeoutMs: TAKE_BACK_MS });
 }
 
 function disposalOf(executor: ExecutorResponse<'getExecutor'>['executor']) {

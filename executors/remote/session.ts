@@ -5,13 +5,18 @@
 
 import { create } from '@bufbuild/protobuf';
 import { ContextError, TRANSPORT_STATUS } from '../../computations/types/index.ts';
+import {
+  type BatchRequest,
+  BatchRequestSchema,
+  type BatchResponse,
+} from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import { ExecutorGroup, type ExecutorId } from '../../computations/wire/index.ts';
 import { SharedWork } from '../caching/shared-work.ts';
 import type { Cardinalities } from '../executor.ts';
 import { onAbort } from '../interruption.ts';
 import { callLimit } from './call-limit.ts';
 import type { ExecutorCalls, ExecutorMethod, ExecutorRequest, ExecutorResponse } from './calls.ts';
-import { takeBack } from './serve.ts';
+import { takeBack, takeBackBatch } from './serve.ts';
 import { statusCodeOf, transportError } from './status.ts';
 
 export interface SessionOptions {
@@ -33,6 +38,13 @@ export type MakingMethod = 'createValue' | 'createCall' | 'createStruct' | 'crea
 /** A request without the executor, which the session adds. */
 export type Body<M extends ExecutorMethod> = Omit<ExecutorRequest<M>, 'executor' | '$typeName'>;
 
+/** A batch without the executor and what is disposed of, which the session adds. */
+export interface BatchBody {
+  readonly steps: BatchRequest['steps'];
+  /** The number of a value, or `#` and that of a step. */
+  readonly computed?: string;
+}
+
 export interface SessionCall {
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number;
@@ -41,6 +53,9 @@ export interface SessionCall {
 export class RemoteSession {
   readonly #calls: ExecutorCalls;
   readonly #options: SessionOptions;
+  #takesBatches: boolean;
+  /** Answered so far. */
+  #batches = 0;
   #executor: ExecutorId | null = null;
   #asking: SharedWork<ExecutorId> | null = null;
   /** Why the executor is gone, if the service said so. */
@@ -59,17 +74,58 @@ export class RemoteSession {
   constructor(calls: ExecutorCalls, options: SessionOptions) {
     this.#calls = calls;
     this.#options = options;
+    this.#takesBatches = calls.batch !== undefined;
   }
 
   /** @returns the number of the new value, which is ours until we dispose of it. */
   async make<M extends MakingMethod>(method: M, body: Body<M>, call: SessionCall): Promise<string> {
-    const response = await this.#onExecutor(method, body, call);
+    const response = await this.#callOn(method, body, call);
     if (response.valueRef === undefined) throw wrongAnswer(method, 'no value');
     return response.valueRef.id;
   }
 
+  /** Whether the other side takes batches, as far as is known. */
+  get takesBatches(): boolean {
+    return this.#takesBatches;
+  }
+
+  /**
+   * Several requests in one, with what is to be disposed of.
+   * @returns with a value for each step that is not temporary, which is ours until we dispose of it;
+   *   `null` if the other side takes no batches, and never will.
+   */
+  async batch({ steps, computed }: BatchBody, call: SessionCall): Promise<BatchResponse | null> {
+    const disposed = this.#takeUnwanted();
+    try {
+      return await this.#onExecutor(async (executor) => {
+        const message = create(BatchRequestSchema, {
+          executor,
+          steps: [...steps],
+          disposed: disposed.map(refTo),
+          ...(computed !== undefined && { computed: refTo(computed) }),
+        });
+        const response = await this.#runBatch(message, call);
+        const kept = steps.filter(({ temporary }) => !temporary).length;
+        if (response.made.length !== kept) {
+          throw wrongAnswer('a batch', `${response.made.length} values of ${kept}`);
+        }
+        this.#batches += 1;
+        for (const id of disposed) this.#leaving.delete(id);
+        return response;
+      }, call);
+    } catch (error) {
+      // Later on it is a step that the other side does not know.
+      if (statusCodeOf(error) !== UNIMPLEMENTED || this.#batches > 0) throw error;
+      this.#takesBatches = false;
+      for (const id of disposed) this.#leaving.delete(id);
+      this.#unwanted.push(...disposed);
+      this.#disposeUnwanted();
+      return null;
+    }
+  }
+
   compute(id: string, call: SessionCall): Promise<ExecutorResponse<'compute'>> {
-    return this.#onExecutor('compute', { valueRef: refTo(id) }, call);
+    return this.#callOn('compute', { valueRef: refTo(id) }, call);
   }
 
   /** Disposes of a value, soon. */
@@ -110,17 +166,26 @@ export class RemoteSession {
     }
   }
 
-  async #onExecutor<M extends MakingMethod | 'compute'>(
+  #callOn<M extends MakingMethod | 'compute'>(
     method: M,
     body: Body<M>,
-    { signal, timeoutMs }: SessionCall,
+    call: SessionCall,
   ): Promise<ExecutorResponse<M>> {
+    return this.#onExecutor((executor) => {
+      const fields = { ...body, executor };
+      const message = create(ExecutorGroup.method[method].input, fields) as ExecutorRequest<M>;
+      return this.#run(method, message, call);
+    }, call);
+  }
+
+  async #onExecutor<T>(
+    work: (executor: ExecutorId) => Promise<T>,
+    { signal }: SessionCall,
+  ): Promise<T> {
     const executor = this.#executor ?? (await this.#ask(signal));
     this.#requireUsable();
-    const fields = { ...body, executor };
-    const message = create(ExecutorGroup.method[method].input, fields) as ExecutorRequest<M>;
     try {
-      return await this.#run(method, message, { signal, timeoutMs });
+      return await work(executor);
     } catch (error) {
       if (statusCodeOf(error) === FAILED_PRECONDITION && !this.#closed) {
         // Its values are gone with it: a new executor would take their numbers for other ones.
@@ -165,17 +230,41 @@ export class RemoteSession {
     message: ExecutorRequest<M>,
     { signal, timeoutMs }: SessionCall,
   ): Promise<ExecutorResponse<M>> {
+    return this.#untilClosed(signal, async (ending) => {
+      const response = await this.#bounded(method, message, { signal: ending, timeoutMs });
+      this.#keep(method, message, response);
+      return response;
+    });
+  }
+
+  #runBatch(message: BatchRequest, { signal, timeoutMs }: SessionCall): Promise<BatchResponse> {
+    return this.#untilClosed(signal, async (ending) => {
+      using limit = callLimit({ timeoutMs, signal: ending }, 'A batch in another process');
+      limit.signal.throwIfAborted();
+      const calling = this.#calls.batch?.(message, { signal: limit.signal, timeoutMs });
+      if (calling === undefined) throw wrongAnswer('a batch', 'nothing');
+      const response = await limit.within(calling, ({ made }) =>
+        takeBackBatch(this.#calls, message, made),
+      );
+      if (this.#closed) {
+        takeBackBatch(this.#calls, message, response.made);
+        throw closed();
+      }
+      for (const { id } of response.made) this.#held.add(id);
+      return response;
+    });
+  }
+
+  async #untilClosed<T>(
+    signal: AbortSignal | undefined,
+    work: (ending: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const controller = new AbortController();
     const stop = signal && onAbort(signal, () => controller.abort(signal.reason));
     if (signal?.aborted) controller.abort(signal.reason);
     this.#running.add(controller);
     try {
-      const response = await this.#bounded(method, message, {
-        signal: controller.signal,
-        timeoutMs,
-      });
-      this.#keep(method, message, response);
-      return response;
+      return await work(controller.signal);
     } finally {
       this.#running.delete(controller);
       stop?.();
@@ -216,14 +305,25 @@ export class RemoteSession {
     return await limit.within(calling, (late) => takeBack(this.#calls, method, message, late));
   }
 
-  #disposeUnwanted(): void {
+  /** What the next message tells the other side to dispose of. */
+  #takeUnwanted(): readonly string[] {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const ids = this.#unwanted;
-    const executor = this.#executor;
-    if (ids.length === 0 || executor === null || this.#closed || this.#lost !== null) return;
     this.#unwanted = [];
     for (const id of ids) this.#leaving.add(id);
+    return ids;
+  }
+
+  #disposeUnwanted(): void {
+    const executor = this.#executor;
+    if (executor === null || this.#closed || this.#lost !== null) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
+    const ids = this.#takeUnwanted();
+    if (ids.length === 0) return;
     const message = create(ExecutorGroup.method.dispose.input, {
       executor,
       valueRef: ids.map(refTo),
@@ -258,11 +358,12 @@ function closed(): ContextError {
   );
 }
 
-function wrongAnswer(method: ExecutorMethod, what: string): Error {
+function wrongAnswer(method: string, what: string): Error {
   return transportError('transport.internal', `The answer to ${method} holds ${what}.`);
 }
 
 const FAILED_PRECONDITION = TRANSPORT_STATUS['transport.failed_precondition'];
+const UNIMPLEMENTED = TRANSPORT_STATUS['transport.unimplemented'];
 
 /** Values that one message disposes of. */
 const MAX_DISPOSED = 1_000;

@@ -1,5 +1,9 @@
 /** @file A client of the federation as its coordinator sees it: who it is, and the calls it serves. */
 
+import type {
+  BatchRequest,
+  BatchResponse,
+} from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import { callWithinSpan } from '../../executors/remote/call-spans.ts';
 import type {
   CallOptions,
@@ -86,6 +90,13 @@ export class ConnectedClient implements ExecutorCalls {
     const attributes = { 'fedloom.client': this.name };
     return callWithinSpan({ method, system: 'fedloom', attributes }, () =>
       this.#caller.call(method, request, options),
+    );
+  }
+
+  batch(request: BatchRequest, options: CallOptions): Promise<BatchResponse> {
+    const attributes = { 'fedloom.client': this.name };
+    return callWithinSpan({ method: 'batch', system: 'fedloom', attributes }, () =>
+      this.#caller.batch(request, options),
     );
   }
 

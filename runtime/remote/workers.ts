@@ -7,13 +7,7 @@ import { create } from '@bufbuild/protobuf';
 import { CardinalityError, TransportError, ValueError } from '../../computations/types/index.ts';
 import { ExecutorGroup } from '../../computations/wire/index.ts';
 import { callLimit } from '../../executors/remote/call-limit.ts';
-import type {
-  CallOptions,
-  ExecutorCalls,
-  ExecutorMethod,
-  ExecutorRequest,
-  ExecutorResponse,
-} from '../../executors/remote/calls.ts';
+import type { ExecutorCalls } from '../../executors/remote/calls.ts';
 import { RetryingCalls, type RetryOptions } from '../../executors/remote/retry.ts';
 import { transportError } from '../../executors/remote/status.ts';
 
@@ -163,6 +157,7 @@ class WatchedWorker {
 
   /** What is wrong with it. */
   async probe(timeoutMs: number): Promise<Error | null> {
+    if (this.#calls.isConnected) return null;
     // To dispose of nothing, at an executor that is not there, is allowed by every service.
     const message = create(ExecutorGroup.method.dispose.input, { executor: { id: '' } });
     using limit = callLimit({ timeoutMs }, `To ask ${this.name} whether it is there`);
@@ -176,22 +171,21 @@ class WatchedWorker {
   }
 
   #watched(calls: ExecutorCalls): Omit<WorkerShare, 'clients'> {
+    const batch = calls.batch?.bind(calls);
     return {
       name: this.name,
       calls: {
-        call: (method, request, options) => this.#watch(calls, method, request, options),
+        call: (method, request, options) => this.#watch(() => calls.call(method, request, options)),
+        ...(batch !== undefined && {
+          batch: (request, options) => this.#watch(() => batch(request, options)),
+        }),
       },
     };
   }
 
-  async #watch<M extends ExecutorMethod>(
-    calls: ExecutorCalls,
-    method: M,
-    request: ExecutorRequest<M>,
-    options: CallOptions,
-  ): Promise<ExecutorResponse<M>> {
+  async #watch<T>(call: () => Promise<T>): Promise<T> {
     try {
-      return await calls.call(method, request, options);
+      return await call();
     } catch (error) {
       if (error instanceof TransportError && LOSSES.has(error.code)) this.losses += 1;
       throw error;

@@ -258,9 +258,14 @@ interface Remotes {
   at(makeExecutor: () => Executor, clients?: number): Executor;
 }
 
+interface RemoteKind {
+  readonly answers?: 'when-made' | 'at-once';
+  readonly batches?: boolean;
+}
+
 function remotely(
   make: (remotes: Remotes, clients: number) => Executor,
-  answers: 'when-made' | 'at-once' = 'when-made',
+  { answers = 'when-made', batches = false }: RemoteKind = {},
 ): () => Promise<ExecutorFixture> {
   return async () => {
     const backend = await trackedBackend();
@@ -270,7 +275,7 @@ function remotely(
       backend,
       at(makeExecutor, clients) {
         const host = new ExecutorHost({ makeExecutor: async () => makeExecutor(), answers });
-        const remote = new RemoteExecutor(inMemoryCalls(host), {
+        const remote = new RemoteExecutor(inMemoryCalls(host, { batches }), {
           answers,
           ...(clients !== undefined && { cardinalities: { clients } }),
         });
@@ -293,6 +298,10 @@ const sentWhole = { readsAgain: 'a sequence is read when it is sent, and sent as
 const remoteLeaf = ({ backend, at }: Remotes): Executor => at(() => leafExecutor(backend));
 
 describeExecutor('remote leaf', remotely(remoteLeaf), { skip: unplaced, ...sentWhole });
+describeExecutor('remote leaf that takes batches', remotely(remoteLeaf, { batches: true }), {
+  skip: unplaced,
+  ...sentWhole,
+});
 describeExecutor(
   'resolving over a remote leaf',
   remotely((remotes) => resolving(remoteLeaf(remotes))),
@@ -331,15 +340,21 @@ describeExecutor(
     );
   }),
 );
+/** Clients with a leaf each. */
+const remoteClients = (remotes: Remotes, n: number): Executor =>
+  resolving(
+    new FederatingExecutor({
+      server: remoteLeaf(remotes),
+      clients: Array.from({ length: n }, () => remoteLeaf(remotes)),
+    }),
+  );
 describeExecutor(
   'resolving over federating over remote leaves',
-  remotely((remotes, n) =>
-    resolving(
-      new FederatingExecutor({
-        server: remoteLeaf(remotes),
-        clients: Array.from({ length: n }, () => remoteLeaf(remotes)),
-      }),
-    ),
-  ),
+  remotely(remoteClients),
+  sentWhole,
+);
+describeExecutor(
+  'resolving over federating over remote leaves that take batches',
+  remotely(remoteClients, { batches: true }),
   sentWhole,
 );

@@ -1,23 +1,32 @@
 /** @file The end of a session that serves calls: a client of the federation. */
 
 import { create } from '@bufbuild/protobuf';
+import type {
+  BatchRequest,
+  BatchResponse,
+} from '../../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import {
   type Part,
   type Request,
   ResponseSchema,
 } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
 import { type Pieces, piecesOf } from '../../../computations/wire/index.ts';
+import { batchResponsePieces, decodeBatchRequest } from '../../../executors/remote/batch-codec.ts';
 import type {
+  CallOptions,
   ExecutorCalls,
   ExecutorMethod,
   ExecutorRequest,
+  ExecutorResponse,
+  ServedMethod,
 } from '../../../executors/remote/calls.ts';
 import {
   decodeRequest,
   isExecutorMethod,
+  type MessageLimits,
   responsePieces,
 } from '../../../executors/remote/message-codec.ts';
-import { takeBack } from '../../../executors/remote/serve.ts';
+import { takeBack, takeBackBatch } from '../../../executors/remote/serve.ts';
 import { statusOf, transportError } from '../../../executors/remote/status.ts';
 import { encodeStatus } from '../../../executors/remote/status-codec.ts';
 import { Assembly, ByteBudget } from './assembly.ts';
@@ -28,7 +37,7 @@ import type { Session, SessionUser } from './session.ts';
 
 /** A call that is served, for what goes around it: a span, a line of a log. */
 export interface ServedCall {
-  readonly method: ExecutorMethod;
+  readonly method: ServedMethod;
   /** Context of the caller's trace, as in the header `traceparent` of W3C; may be empty. */
   readonly traceparent: string;
 }
@@ -133,7 +142,7 @@ export class CallServer implements SessionUser {
         `${maxCalls} calls are worked on, as many as may at a time.`,
       );
     }
-    if (!isExecutorMethod(method)) {
+    if (!this.#serves(method)) {
       const text = `There is no method ${JSON.stringify(method.slice(0, 60))}.`;
       throw transportError('transport.unimplemented', text);
     }
@@ -153,20 +162,18 @@ export class CallServer implements SessionUser {
     const isAwaited = (): boolean => this.#served.get(call) === serving;
     try {
       const { maxMessageBytes } = this.#session.settings.limits;
-      const request = decodeRequest(method, bytes, { maxBytes: maxMessageBytes });
+      const work = workOf(calls, method, bytes, { maxBytes: maxMessageBytes });
       const timeoutMs = Math.max(1, Math.ceil(deadline - performance.now()));
-      const response = await around({ method, traceparent }, () =>
-        calls.call(method, request, { signal: controller.signal, timeoutMs }),
+      const { pieces, undo } = await around({ method, traceparent }, () =>
+        work({ signal: controller.signal, timeoutMs }),
       );
-      const undo = (): void => takeBack(calls, method, withoutValue(request), response);
       try {
         if (isAwaited()) {
-          this.#respond(call, responsePieces(method, response));
-          // Those of data are large, and leave nothing behind.
-          if (method !== 'compute') this.#remember(call, undo);
-        } else undo();
+          this.#respond(call, pieces());
+          if (undo !== null) this.#remember(call, undo);
+        } else undo?.();
       } catch (error) {
-        undo();
+        undo?.();
         throw error;
       }
     } catch (error) {
@@ -176,6 +183,11 @@ export class CallServer implements SessionUser {
       if (isAwaited()) this.#forget(call);
       this.#checkDrained();
     }
+  }
+
+  #serves(method: string): method is ServedMethod {
+    if (method === 'batch') return this.#options.calls.batch !== undefined;
+    return isExecutorMethod(method);
   }
 
   #respond(call: number, bytes: Pieces): void {
@@ -261,6 +273,77 @@ const RESOURCE_EXHAUSTED = 8;
 
 /** Of so many calls it is known how to take their responses back. */
 const MAX_ANSWERED = 1024;
+
+/** What a call came to. */
+interface Done {
+  /** The response. */
+  readonly pieces: () => Pieces;
+  /** Disposes of what was made, for somebody who is not told; `null` if nothing was. */
+  readonly undo: (() => void) | null;
+}
+
+/** @throws TransportError for a request that cannot be read. */
+function workOf(
+  calls: ExecutorCalls,
+  method: ServedMethod,
+  bytes: Uint8Array,
+  limits: MessageLimits,
+): (options: CallOptions) => Promise<Done> {
+  return method === 'batch' ? batchOf(calls, bytes, limits) : callOf(calls, method, bytes, limits);
+}
+
+function callOf<M extends ExecutorMethod>(
+  calls: ExecutorCalls,
+  method: M,
+  bytes: Uint8Array,
+  limits: MessageLimits,
+): (options: CallOptions) => Promise<Done> {
+  const request = decodeRequest(method, bytes, limits);
+  return async (options) => {
+    const response = await calls.call(method, request, options);
+    return {
+      pieces: () => responsePieces(method, response),
+      // Those of data are large, and leave nothing behind.
+      undo: method === 'compute' ? null : undoing(calls, method, withoutValue(request), response),
+    };
+  };
+}
+
+// Made in functions of their own, so that they keep nothing alive but what they need.
+
+function undoing<M extends ExecutorMethod>(
+  calls: ExecutorCalls,
+  method: M,
+  request: ExecutorRequest<M>,
+  response: ExecutorResponse<M>,
+): () => void {
+  return () => takeBack(calls, method, request, response);
+}
+
+function undoingBatch(
+  calls: ExecutorCalls,
+  executor: Pick<BatchRequest, 'executor'>,
+  made: BatchResponse['made'],
+): (() => void) | null {
+  return made.length === 0 ? null : () => takeBackBatch(calls, executor, made);
+}
+
+function batchOf(
+  calls: ExecutorCalls,
+  bytes: Uint8Array,
+  limits: MessageLimits,
+): (options: CallOptions) => Promise<Done> {
+  const { executor, ...rest } = decodeBatchRequest(bytes, limits);
+  const by = executor === undefined ? {} : { executor };
+  return async (options) => {
+    const response = await calls.batch?.({ ...rest, ...by }, options);
+    if (response === undefined) throw transportError('transport.unimplemented', 'No batches.');
+    return {
+      pieces: () => batchResponsePieces(response),
+      undo: undoingBatch(calls, by, response.made),
+    };
+  };
+}
 
 /** What names the executor of a request, without the data that it brings. */
 function withoutValue<M extends ExecutorMethod>(request: ExecutorRequest<M>): ExecutorRequest<M> {

@@ -1,6 +1,10 @@
 /** @file The end of a session that makes calls: a coordinator. */
 
 import { create } from '@bufbuild/protobuf';
+import type {
+  BatchRequest,
+  BatchResponse,
+} from '../../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import {
   type Part,
   RequestSchema,
@@ -8,14 +12,20 @@ import {
 } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
 import type { Pieces } from '../../../computations/wire/index.ts';
 import { onAbort } from '../../../executors/interruption.ts';
+import { batchRequestPieces, decodeBatchResponse } from '../../../executors/remote/batch-codec.ts';
 import type {
   CallOptions,
   ExecutorCalls,
   ExecutorMethod,
   ExecutorRequest,
   ExecutorResponse,
+  ServedMethod,
 } from '../../../executors/remote/calls.ts';
-import { decodeResponse, requestPieces } from '../../../executors/remote/message-codec.ts';
+import {
+  decodeResponse,
+  type MessageLimits,
+  requestPieces,
+} from '../../../executors/remote/message-codec.ts';
 import { errorOf, transportError } from '../../../executors/remote/status.ts';
 import { decodeStatus } from '../../../executors/remote/status-codec.ts';
 import { activeTraceparent } from '../../../executors/remote/traceparent.ts';
@@ -61,8 +71,26 @@ export class Caller implements ExecutorCalls, SessionUser {
   async call<M extends ExecutorMethod>(
     method: M,
     request: ExecutorRequest<M>,
-    { signal, timeoutMs }: CallOptions,
+    options: CallOptions,
   ): Promise<ExecutorResponse<M>> {
+    const bytes = await this.#exchange(method, requestPieces(method, request), options);
+    return decodeResponse(method, bytes, this.#limits);
+  }
+
+  async batch(request: BatchRequest, options: CallOptions): Promise<BatchResponse> {
+    const bytes = await this.#exchange('batch', batchRequestPieces(request), options);
+    return decodeBatchResponse(bytes, this.#limits);
+  }
+
+  get #limits(): MessageLimits {
+    return { maxBytes: this.#session.settings.limits.maxMessageBytes };
+  }
+
+  async #exchange(
+    method: ServedMethod,
+    sent: Pieces,
+    { signal, timeoutMs }: CallOptions,
+  ): Promise<Uint8Array> {
     signal?.throwIfAborted();
     if (this.#ended !== null) throw this.#ended;
     if (this.#drained !== null) {
@@ -75,15 +103,13 @@ export class Caller implements ExecutorCalls, SessionUser {
         `${this.#pending.size} calls wait for the peer, as many as may.`,
       );
     }
-    const sent = requestPieces(method, request);
     if (sent.length > peerMaxMessageBytes) {
       throw transportError(
         'transport.resource_exhausted',
         `The ${method} has ${sent.length} bytes, of which the peer accepts ${peerMaxMessageBytes}.`,
       );
     }
-    const bytes = await this.#request(method, sent, timeoutMs, signal);
-    return decodeResponse(method, bytes, { maxBytes: limits.maxMessageBytes });
+    return await this.#request(method, sent, timeoutMs, signal);
   }
 
   part({ call, head, offset, chunk, isAlone }: IncomingPart): void {
@@ -139,7 +165,7 @@ export class Caller implements ExecutorCalls, SessionUser {
   }
 
   #request(
-    method: ExecutorMethod,
+    method: ServedMethod,
     bytes: Pieces,
     timeoutMs: number,
     signal: AbortSignal | undefined,

@@ -10,7 +10,7 @@ import {
   type SecureSumStep,
   withContext,
 } from 'fedloom';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { generateIdentities } from '../../../protocols/index.ts';
 import type { CohortOptions } from '../../../runtime/dial-in/cohort.ts';
 import { Coordinator } from '../../../runtime/dial-in/coordinator.node.ts';
@@ -71,6 +71,8 @@ describe.each([
     await using context = cohort.context({ ...secure(), roleWithinMs: 200 });
     expect(await withContext(context, () => total())).toBe(150);
     await federation.players.get('aggregator')?.stop();
+    const { clients } = federation.coordinator;
+    await vi.waitFor(() => expect(clients.get('aggregator')).toBeUndefined());
     await expect(withContext(context, () => total())).rejects.toThrow(/'aggregator'/);
     federation.players.get('aggregator')?.start();
     await using again = cohort.context(secure());

@@ -396,7 +396,7 @@ export const PartSchema: GenMessage<Part> = /*@__PURE__*/
  */
 export type Request = Message<"fedloom.v1.Request"> & {
   /**
-   * A method of `tensorflow_federated.v0.ExecutorGroup`, e.g. `createValue`.
+   * A method of `tensorflow_federated.v0.ExecutorGroup`, e.g. `createValue`, or `batch`.
    *
    * @generated from field: string method = 1;
    */

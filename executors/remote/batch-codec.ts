@@ -1,0 +1,58 @@
+/** @file Batches as bytes; see batch.proto and message-codec.ts. */
+
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  type BatchRequest,
+  BatchRequestSchema,
+  type BatchResponse,
+  BatchResponseSchema,
+} from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
+import {
+  encodeField,
+  encodeValueMessage,
+  type Pieces,
+  piecesOf,
+  type Value as ValueMessage,
+  ValueSchema,
+} from '../../computations/wire/index.ts';
+import { type MessageLimits, requireSize } from './message-codec.ts';
+import { transportError } from './status.ts';
+
+export function batchRequestPieces(request: BatchRequest): Pieces {
+  return piecesOf(toBinary(BatchRequestSchema, request));
+}
+
+/** @throws TransportError `transport.resource_exhausted`, `transport.invalid_argument` */
+export function decodeBatchRequest(bytes: Uint8Array, limits: MessageLimits): BatchRequest {
+  requireSize(bytes.length, limits.maxBytes);
+  return parsed('transport.invalid_argument', () => fromBinary(BatchRequestSchema, bytes, OPTIONS));
+}
+
+/** What is read may be large: it is not copied. */
+export function batchResponsePieces({ value, ...rest }: BatchResponse): Pieces {
+  const made = toBinary(BatchResponseSchema, rest);
+  if (value === undefined) return piecesOf(made);
+  return piecesOf(made, encodeField(BatchResponseSchema.field.value, encodeValueMessage(value)));
+}
+
+/** @throws TransportError `transport.resource_exhausted`, `transport.internal` */
+export function decodeBatchResponse(bytes: Uint8Array, limits: MessageLimits): BatchResponse {
+  requireSize(bytes.length, limits.maxBytes);
+  return parsed('transport.internal', () => fromBinary(BatchResponseSchema, bytes, OPTIONS));
+}
+
+/** The value of a step. @throws TransportError `transport.invalid_argument` */
+export function decodeStepValue(bytes: Uint8Array): ValueMessage {
+  return parsed('transport.invalid_argument', () => fromBinary(ValueSchema, bytes, OPTIONS));
+}
+
+function parsed<T>(code: 'transport.invalid_argument' | 'transport.internal', decode: () => T): T {
+  try {
+    return decode();
+  } catch (cause) {
+    throw transportError(code, `A batch cannot be decoded: ${String(cause)}.`, cause);
+  }
+}
+
+/** As deep as any message may be nested. */
+const OPTIONS = { recursionLimit: 500, readUnknownFields: false };
