@@ -7,6 +7,7 @@
 
 import {
   closeSync,
+  fchmodSync,
   fstatSync,
   fsyncSync,
   openSync,
@@ -122,7 +123,10 @@ class RotatingFile {
     makeFolder(dirname(this.#path));
     const file = openSync(this.#path, 'a+', SECRET_FILE_MODE);
     this.#file = file;
-    this.#size = fstatSync(file).size;
+    const { size, mode } = fstatSync(file);
+    this.#size = size;
+    // One that was there before may be open to others.
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) fchmodSync(file, SECRET_FILE_MODE);
     const last = Buffer.alloc(1);
     // What was written last may have been cut off, by a crash or a full disk.
     if (this.#size > 0 && readSync(file, last, 0, 1, this.#size - 1) === 1 && last[0] !== NEWLINE) {

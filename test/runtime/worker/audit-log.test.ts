@@ -31,6 +31,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
+test.skipIf(process.platform === 'win32')('a file that was open to others is for its owner', () => {
+  mkdirSync(join(folder, 'logs'));
+  writeFileSync(path, '', { mode: 0o644 });
+  const audit = log();
+  audit.failure(new Error('reading 7001 is odd'));
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  audit.close();
+});
+
 function log(options: FileAuditLogOptions = {}): ReturnType<typeof fileAuditLog> {
   return fileAuditLog(path, { now: () => NOW, ...options });
 }
