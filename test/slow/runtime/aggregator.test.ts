@@ -12,6 +12,7 @@ import { ClientProcess } from 'fedloom/node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readKeyFolder } from '../../../runtime/cli/key-folder.node.ts';
 import type { ExecutionContext } from '../../../runtime/execution-context.ts';
+import { standardBlumPrimes } from '../../protocols/paillier/keys.ts';
 import { Cluster } from './processes.ts';
 import { watched } from './watched.ts';
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
   cluster = await Cluster.start(NAMES, {
     roles: ['aggregator'],
     policy: { protocols: { paillier: PAILLIER } },
-    // Keys are made in one go: a process says nothing for as long as that takes it.
+    // Keys are proven in one go: a process says nothing for as long as that takes it.
     heartbeat: { heartbeatMs: 1_000, silenceMs: 20_000, graceMs: 1_500 },
   });
 }, 120_000);
@@ -35,7 +36,9 @@ afterAll(() => cluster[Symbol.asyncDispose](), 60_000);
 async function contextOf(asked = (_uri: string): void => {}): Promise<ExecutionContext> {
   const cohort = await cluster.coordinator!.select({ atLeast: NAMES.length, within: 90_000 });
   return cohort.context({
-    secureAggregation: (identities) => paillier({ ...PAILLIER, identities, timeoutMs: 30_000 }),
+    secureAggregation: (identities) =>
+      // Of a size that counts, and with a proof; but no test waits for new primes.
+      paillier({ ...PAILLIER, identities, keys: { paillier: standardBlumPrimes } }),
     wrapLeaf: (leaf, placement) => (placement === 'aggregator' ? watched(leaf, asked) : leaf),
   });
 }

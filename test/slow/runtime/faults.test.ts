@@ -1,13 +1,16 @@
 /**
- * @file Faults of real processes: clients that are killed at every stage of a secure sum, a coordinator
- * that is restarted between rounds and within one.
+ * @file Faults of real processes: clients that are killed at every stage of a secure sum, whose clocks are
+ * wrong, who run out of memory; a coordinator that is restarted between rounds and within one.
  */
 
+import { writeFileSync } from 'node:fs';
 import {
   federatedComputation,
   federatedData,
   federatedSecureSum,
   int32,
+  type SecAggOptions,
+  type SecureSumStep,
   secAgg,
   withContext,
 } from 'fedloom';
@@ -21,19 +24,38 @@ const total = federatedComputation([], () =>
   federatedSecureSum(federatedData('reading', int32(1)), 1000),
 );
 const VICTIM = 1;
+const HOUR = 3_600_000;
+const SMALL_HEAP = ['--max-old-space-size=128'];
 
 let cluster: Cluster;
 beforeAll(async () => {
-  cluster = await Cluster.start(NAMES);
+  cluster = await Cluster.start(NAMES, {
+    // Valid by all clocks.
+    keysMade: new Date(Date.now() - 3 * HOUR),
+    nodeOptions: {
+      north: clockOff(HOUR),
+      west: clockOff(-HOUR),
+      east: SMALL_HEAP,
+      centre: SMALL_HEAP,
+    },
+  });
 }, 120_000);
 afterAll(() => cluster[Symbol.asyncDispose](), 60_000);
 
 /** A context of all clients, in which something happens when the victim is asked for an operator. */
-async function contextOf(operator = '', happens = (): void => {}): Promise<ExecutionContext> {
-  const cohort = await cluster.coordinator!.select({ atLeast: NAMES.length, within: 90_000 });
+async function contextOf(
+  operator = '',
+  happens = (): void => {},
+  { names = NAMES, options = {} as SecAggOptions } = {},
+): Promise<ExecutionContext> {
+  const cohort = await cluster.coordinator!.select({
+    atLeast: names.length,
+    within: 90_000,
+    where: ({ name }) => names.includes(name),
+  });
   let done = false;
   return cohort.context({
-    secureAggregation: (identities) => secAgg({ identities, timeoutMs: 10_000 }),
+    secureAggregation: (identities) => secAgg({ identities, timeoutMs: 10_000, ...options }),
     remote: { callTimeoutMs: 10_000, computeTimeoutMs: 10_000 },
     wrapLeaf: (leaf, placement, index) =>
       placement !== 'clients' || index !== VICTIM
@@ -49,21 +71,44 @@ async function contextOf(operator = '', happens = (): void => {}): Promise<Execu
 interface Round {
   readonly sum: number;
   readonly clients: readonly string[];
+  readonly lost: SecureSumStep['lost'];
 }
 
 async function roundIn(context: ExecutionContext): Promise<Round> {
-  let clients: readonly string[] = [];
+  const steps: SecureSumStep[] = [];
   context.on('progress', (event) => {
-    if (event.stage === 'run' && event.step.kind === 'secure-sum') clients = event.step.clients;
+    if (event.stage === 'run' && event.step.kind === 'secure-sum') steps.push(event.step);
   });
   const sums = await withContext(context, () => total());
-  return { sum: Number(sums.toArray()), clients };
+  const [{ clients, lost } = { clients: [], lost: [] }] = steps;
+  return { sum: Number(sums.toArray()), clients, lost };
 }
 
 /** The sum of whoever is said to be in it. */
 function sumOf(clients: readonly string[]): number {
   return clients.reduce((sum, client) => sum + 10 * (Number(client.split('/')[1]) + 1), 0);
 }
+
+/** All that JavaScript knows of the time is off by so much; OpenSSL has the clock of the machine. */
+function clockOff(ms: number): readonly string[] {
+  const program = `
+    const Real = globalThis.Date;
+    globalThis.Date = class Date extends Real {
+      constructor(...given) { given.length === 0 ? super(Real.now() + ${ms}) : super(...given); }
+      static now() { return Real.now() + ${ms}; }
+    };`;
+  return ['--import', `data:text/javascript,${encodeURIComponent(program)}`];
+}
+
+/** What a client has from now on does not fit into its heap. */
+function outgrow(name: string): void {
+  writeFileSync(cluster.dataOf(name), `[${'{},'.repeat(8_000_000)}{}]`);
+}
+
+test('clocks that are an hour off keep nobody from a round', async () => {
+  await using context = await contextOf();
+  expect(await roundIn(context)).toMatchObject({ sum: 150, lost: [] });
+}, 120_000);
 
 describe.each([
   ['secagg_advertise', false],
@@ -111,3 +156,29 @@ test('a coordinator that is restarted within a round: that ends, the next comple
   await using context = await contextOf();
   expect((await roundIn(context)).sum).toBe(150);
 }, 120_000);
+
+describe('a client that runs out of memory', () => {
+  test('is lost by name, and the round goes on', async () => {
+    await using context = await contextOf();
+    outgrow('east');
+    const { sum, clients, lost } = await roundIn(context);
+    expect(await cluster.ended('east')).toContain('heap out of memory');
+    expect({ sum, count: clients.length }).toEqual({ sum: 120, count: 4 });
+    expect(lost).toMatchObject([{ client: 'clients/2', reason: 'failed' }]);
+  }, 120_000);
+
+  test('ends a round that cannot do without it, and the next one completes', async () => {
+    const names = NAMES.filter((name) => name !== 'east');
+    {
+      await using context = await contextOf('', () => {}, { names, options: { threshold: 4 } });
+      outgrow('centre');
+      await expect(roundIn(context)).rejects.toMatchObject({
+        code: 'protocol.too_few_clients',
+        message: expect.stringContaining('clients/4'),
+      });
+    }
+    expect(await cluster.ended('centre')).toContain('heap out of memory');
+    await using again = await contextOf('', () => {}, { names: names.slice(0, 3) });
+    expect((await roundIn(again)).sum).toBe(70);
+  }, 120_000);
+});
