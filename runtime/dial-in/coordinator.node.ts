@@ -42,7 +42,10 @@ export interface CoordinatorOptions {
   /** Times and limits of the connections. */
   readonly clients?: Omit<ConnectedClientsOptions, 'allowUnproven'>;
   readonly limits?: Partial<GrpcServerLimits>;
-  /** Told how each round of a cohort stands: its stage, who has answered, who is missing, bytes each way. */
+  /**
+   * Told how each round of a cohort stands: its stage, who has answered, who is missing, bytes each way. A
+   * round is an invocation of a context that `Cohort.context` made.
+   */
   readonly onRound?: RoundListener;
 }
 

@@ -114,13 +114,22 @@ export class Round {
     }
     stage.key = key;
     stage.step = step;
-    if (step.roll?.isOver ?? step.done === step.total) this.#endStage(stage);
+    if (!(step.roll?.isOver ?? step.done === step.total)) return;
+    this.#endStage(stage);
+    if (step.kind !== 'protocol' || stage.by !== 'clients') return;
+    // Why they did not answer is told when the sum is made.
+    for (const client of step.roll?.missing ?? []) {
+      if (!this.#isLost(client)) this.#lose({ client, stage: name, reason: 'failed' });
+    }
+  }
+
+  #isLost(client: string): boolean {
+    return this.#lost.has(this.#setup.nameOf(client));
   }
 
   #lose({ client, stage, reason }: LostClient): void {
     const name = this.#setup.nameOf(client);
-    // Where it was lost first is what matters.
-    if (!this.#lost.has(name)) this.#lost.set(name, { client: name, stage, reason });
+    this.#lost.set(name, { client: name, stage, reason });
   }
 
   #endStage(stage: Stage): void {

@@ -153,6 +153,18 @@ test('a round that is cancelled misses nobody', () => {
   expect(failed(new Error('a bug'))).toEqual(['site 1']);
 });
 
+test('who is missing when a stage is over is lost from then on; the sum says why', () => {
+  const roll = { run: 1, isOver: true, answered: ['clients/0'], missing: ['clients/1'] };
+  const over = step({ kind: 'protocol', stage: 'share-keys', done: 1, total: 2, roll });
+  const lost = { client: 'clients/1', stage: 'share-keys', reason: 'timeout' };
+  const sum = step({ kind: 'secure-sum', clients: ['clients/0'], lost: [lost], blamed: [] });
+  expect(roundOf(over).lost).toEqual([{ client: 'site 1', stage: 'share-keys', reason: 'failed' }]);
+  expect(roundOf(over, sum)).toMatchObject({
+    counted: 1,
+    lost: [{ client: 'site 1', stage: 'share-keys', reason: 'timeout' }],
+  });
+});
+
 test('pieces of work of one name that go on at the same time are two', () => {
   const roll = (run: number, answered: string[], isOver: boolean) => ({
     roll: { run, answered, missing: [], isOver },
