@@ -79,11 +79,14 @@ async function load(name: string): Promise<Benchmark> {
 
 async function measureInProcess(name: string): Promise<BenchmarkFigure[]> {
   const self = fileURLToPath(import.meta.url);
-  const { stdout } = await promisify(execFile)(
+  const measuring = promisify(execFile)(
     process.execPath,
     [...process.execArgv, self, '--measure', name],
     { maxBuffer: 2 ** 26 },
   );
+  // How far it is.
+  measuring.child.stderr?.pipe(process.stderr);
+  const { stdout } = await measuring;
   const line = stdout.split('\n').find((text) => text.startsWith(MARK));
   if (line === undefined) throw new Error(`${name} printed no figures:\n${stdout}`);
   return JSON.parse(line.slice(MARK.length));
