@@ -202,6 +202,9 @@ export function noSuchExecutor(id: string): Error {
   );
 }
 
+/** One for all: most values are made when they are disposed of, and nobody is told. */
+const DISPOSED = new ContextError('context.cancelled', 'The value was disposed of.');
+
 class HeldValue {
   readonly value: Promise<ExecutorValue>;
   readonly #making = new AbortController();
@@ -226,7 +229,7 @@ class HeldValue {
     this.#uses -= 1;
     if (this.#uses > 0) return;
     this.#onFree();
-    this.#making.abort(new ContextError('context.cancelled', 'The value was disposed of.'));
+    this.#making.abort(DISPOSED);
     void this.value.then(
       (value) => value[Symbol.dispose](),
       () => {},
