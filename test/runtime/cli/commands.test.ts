@@ -15,7 +15,9 @@ import {
 } from 'fedloom';
 import { grpcCalls, makeDevelopmentKeys } from 'fedloom/node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Surroundings } from '../../../runtime/cli/command.ts';
 import { runCommand } from '../../../runtime/cli/run-command.node.ts';
+import { FakeTerminal } from './progress/fake-terminal.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -23,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function running(args: readonly string[]) {
+function running(args: readonly string[], more: Partial<Surroundings> = {}) {
   const stop = new AbortController();
   const printed = { out: '', error: '' };
   const status = runCommand(args, {
@@ -36,6 +38,7 @@ function running(args: readonly string[]) {
     env: { FEDLOOM_LOG: 'error' },
     isTerminal: false,
     signal: stop.signal,
+    ...more,
   });
   return { status, printed, stop: () => stop.abort(new Error('enough')) };
 }
@@ -148,4 +151,67 @@ test('a client whose coordinator cannot be reached gives up with 4, and one with
   ]);
   expect(await wrong.status).toBe(2);
   expect(wrong.printed.error).toMatch(/is not the folder of one/);
+});
+
+describe('coordinator --progress', () => {
+  const PROGRAM = join(import.meta.dirname, '../../../runtime/cli/mean-program.node.ts');
+  const NAMES = ['north', 'south', 'east'];
+
+  /** The program of `fedloom up`, with standard output and error on one terminal. */
+  async function round(terminal: FakeTerminal, policy: object) {
+    const keys = join(folder, 'keys');
+    const file = join(folder, 'address');
+    const allowed = join(folder, 'policy.json');
+    await makeDevelopmentKeys(keys, { clients: NAMES });
+    writeFileSync(allowed, JSON.stringify({ format: 'fedloom policy', version: 1, ...policy }));
+    writeFileSync(join(folder, 'readings.csv'), 'celsius\n20\n22\n24\n');
+    const print = (text: string): void => terminal.write(`${text}\n`);
+    const coordinator = running(
+      [
+        ...['coordinator', PROGRAM, '--listen', '127.0.0.1:0', '--keys', join(keys, 'server')],
+        ...['--announce', file, '--progress', '--', '--clients', '3'],
+      ],
+      {
+        out: print,
+        error: print,
+        env: { FEDLOOM_LOG: 'warn' },
+        isTerminal: true,
+        screen: terminal,
+      },
+    );
+    const address = await announced(file);
+    const clients = NAMES.map((name) =>
+      running([
+        ...['client', '--connect', address, '--keys', join(keys, name), '--policy', allowed],
+        ...['--data', `readings=${join(folder, 'readings.csv')}`, '--clipping-range', '100'],
+        ...['--max-failures', '1'],
+      ]),
+    );
+    const code = await coordinator.status;
+    for (const client of clients) client.stop();
+    await Promise.all(clients.map(({ status }) => status));
+    return code;
+  }
+
+  test('leaves a line of the round, above what the program prints', async () => {
+    const terminal = new FakeTerminal(100);
+    expect(await round(terminal, {})).toBe(0);
+    // Sums of floats are rounded at random.
+    expect(terminal.text).toMatch(
+      /^round 1 {2}mean {2}done with 3 of 3 clients; sent [\d.]+ kB, received [\d.]+ kB, [\d.]+ m?s\nmean of the readings {2}2[12]\.\d\d\nclients in the sum {4}3 of 3$/,
+    );
+    expect(terminal.isClean).toBe(true);
+    expect(terminal.written).toMatch(/missing .*(north|south|east)/);
+  });
+
+  test('says of a round that ends early where, why and who, and leaves a clean terminal', async () => {
+    const terminal = new FakeTerminal(200);
+    expect(await round(terminal, { smallestCohort: 50 })).toBe(1);
+    const [first = '', second = ''] = terminal.text.split('\n');
+    expect(first).toMatch(
+      /^round 1 {2}mean {2}failed in advertise: too-few-clients, missing north, south, east; sent/,
+    );
+    expect(second).toMatch(/^\[protocol\.too_few_clients\]/);
+    expect(terminal.isClean).toBe(true);
+  });
 });

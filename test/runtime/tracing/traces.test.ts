@@ -1,18 +1,8 @@
-/** @file Traces that begin at a coordinator, and go on at its clients. */
+/** @file Spans of calls between processes: of the envelope, and of the service of gRPC. */
 
 import { Metadata } from '@grpc/grpc-js';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
-import {
-  federatedComputation,
-  federatedData,
-  federatedSecureSum,
-  int32,
-  secAgg,
-  withContext,
-} from 'fedloom';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { TensorValue } from '../../../computations/types/index.ts';
-import { Federation } from '../dial-in/federation.ts';
 import { getExecutorRequest, Opened, oneExecutor } from '../grpc/fixture.ts';
 import { connected, select } from '../remote/envelope.helpers.ts';
 import { RecordedSpans } from './recorded-spans.ts';
@@ -138,69 +128,6 @@ describe('through the service of gRPC', () => {
     const [served] = spans.ofKind(SpanKind.SERVER);
     expect(served?.name).toBe(`${SERVICE}/GetExecutor`);
     expect(served?.parentSpanContext).toBeUndefined();
-  });
-});
-
-describe('of a round', () => {
-  const total = federatedComputation([], () =>
-    federatedSecureSum(federatedData('reading', int32()), 1_000_000),
-  );
-  const secureAggregation = (identities: never) => secAgg({ identities, timeoutMs: 5_000 });
-
-  test('from the invocation over the stages to each client, without a value', async () => {
-    const data = (i: number) => new TensorValue('int32', [], Int32Array.of(271_828 + i));
-    await using federation = await Federation.start(['north', 'south', 'east'], { data });
-    const cohort = await federation.coordinator.select({ atLeast: 3, within: 10_000 });
-    await using context = cohort.context({ secureAggregation } as never);
-    expect(await withContext(context, () => total())).toBe(3 * 271_828 + 3);
-
-    const [invocation] = spans.named('fedloom.invoke');
-    expect(invocation?.attributes).toMatchObject({ 'fedloom.clients': 3 });
-    const stages = spans.named('fedloom.stage');
-    expect(stages.map(({ attributes }) => attributes['fedloom.stage'])).toContain('mask-vectors');
-    for (const { attributes } of stages) {
-      expect(attributes).toMatchObject({ 'fedloom.asked': 3, 'fedloom.answered': 3 });
-    }
-    expect(spans.named('fedloom.secure_sum')[0]?.attributes).toMatchObject({
-      'fedloom.asked': 3,
-      'fedloom.answered': 3,
-    });
-    const ofStages = spans
-      .ofKind(SpanKind.SERVER)
-      .filter((span) => spans.around(span)[1] === 'fedloom.stage');
-    expect(ofStages.length).toBeGreaterThan(0);
-    for (const span of ofStages) {
-      expect(spans.around(span).slice(1)).toEqual([
-        'fedloom.stage',
-        'fedloom.secure_sum',
-        'fedloom.invoke',
-      ]);
-      expect(span.spanContext().traceId).toBe(invocation?.spanContext().traceId);
-    }
-    const asked = new Set(
-      ofStages.map((span) => spans.parentOf(span)?.attributes['fedloom.client']),
-    );
-    expect([...asked].sort()).toEqual(['east', 'north', 'south']);
-    expect(spans.text).not.toMatch(/27182[89]|271830/);
-  });
-
-  test('goes on without a client that is lost: its calls have failed, and no stage has', async () => {
-    await using federation = await Federation.start(['north', 'south', 'east', 'west']);
-    const cohort = await federation.coordinator.select({ atLeast: 4, within: 10_000 });
-    await using context = cohort.context({ secureAggregation } as never);
-    await federation.client('east').stop();
-    expect(await withContext(context, () => total())).toBe(70);
-    const failed = spans
-      .ofKind(SpanKind.CLIENT)
-      .filter(({ status }) => status.code === SpanStatusCode.ERROR);
-    expect(failed.length).toBeGreaterThan(0);
-    for (const { attributes } of failed) {
-      expect(attributes['fedloom.client']).toBe('east');
-      expect(attributes['error.type']).toMatch(/^transport\./);
-    }
-    for (const { status } of spans.named('fedloom.stage')) {
-      expect(status.code).toBe(SpanStatusCode.UNSET);
-    }
   });
 });
 

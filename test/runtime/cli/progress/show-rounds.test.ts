@@ -1,12 +1,7 @@
-/** @file `--progress` of commands: a coordinator and its clients, in this process. */
+/** @file Where rounds are shown: on a terminal with all else that is printed, in lines, at a parent. */
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Round, RoundStatus } from 'fedloom';
-import { makeDevelopmentKeys } from 'fedloom/node';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Surroundings } from '../../../../runtime/cli/command.ts';
 import {
   beside,
@@ -14,18 +9,8 @@ import {
   roundsView,
   showRounds,
 } from '../../../../runtime/cli/progress/show-rounds.ts';
-import { runCommand } from '../../../../runtime/cli/run-command.node.ts';
 import { errorScreen } from '../../../../runtime/cli/screen.node.ts';
 import { FakeTerminal } from './fake-terminal.ts';
-
-const PROGRAM = join(import.meta.dirname, '../../../../runtime/cli/mean-program.node.ts');
-const NAMES = ['north', 'south', 'east'];
-
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'fedloom-progress-'));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Standard output and error on one terminal, as people have it. */
 function onTerminal(terminal: FakeTerminal, more: Partial<Surroundings> = {}): Surroundings {
@@ -39,87 +24,16 @@ function onTerminal(terminal: FakeTerminal, more: Partial<Surroundings> = {}): S
   };
 }
 
-/** A coordinator with the program of `fedloom up`, and its clients. @returns how it ended. */
-async function round(surroundings: Surroundings, option: string, policy: object) {
-  const keys = join(folder, 'keys');
-  const address = join(folder, 'address');
-  await makeDevelopmentKeys(keys, { clients: NAMES });
-  writeFileSync(
-    join(folder, 'policy.json'),
-    JSON.stringify({ format: 'fedloom policy', version: 1, ...policy }),
-  );
-  writeFileSync(join(folder, 'readings.csv'), 'celsius\n20\n22\n24\n');
-  const ended = runCommand(
-    [
-      ...['coordinator', PROGRAM, '--listen', '127.0.0.1:0', '--keys', join(keys, 'server')],
-      ...['--announce', address, option, '--', '--clients', '3'],
-    ],
-    surroundings,
-  );
-  while (!existsSync(address) || readFileSync(address, 'utf8') === '') await wait(20);
-  const stop = new AbortController();
-  const clients = NAMES.map((name) =>
-    runCommand(
-      [
-        ...['client', '--connect', readFileSync(address, 'utf8'), '--keys', join(keys, name)],
-        ...['--data', `readings=${join(folder, 'readings.csv')}`, '--clipping-range', '100'],
-        ...['--policy', join(folder, 'policy.json'), '--max-failures', '1'],
-      ],
-      {
-        out: () => {},
-        error: () => {},
-        env: { FEDLOOM_LOG: 'error' },
-        isTerminal: false,
-        signal: stop.signal,
-      },
-    ),
-  );
-  const code = await ended;
-  stop.abort();
-  await Promise.all(clients);
-  return code;
-}
-
-describe('a coordinator', () => {
-  test('on a terminal: a line stays of the round, above what the program prints', async () => {
-    const terminal = new FakeTerminal(100);
-    expect(await round(onTerminal(terminal), '--progress', {})).toBe(0);
-    expect(terminal.text).toMatch(
-      /^round 1 {2}mean {2}done with 3 of 3 clients; sent [\d.]+ kB, received [\d.]+ kB, [\d.]+ m?s\nmean of the readings {2}22\.00\nclients in the sum {4}3 of 3$/,
-    );
-    expect(terminal.isClean).toBe(true);
-    expect(terminal.written).toContain('mask-vectors');
-    expect(terminal.written).toMatch(/missing .*(north|south|east)/);
-  }, 30_000);
-
-  test('a round that is refused: stage, reason and who, and the error below', async () => {
-    const terminal = new FakeTerminal(200);
-    const policy = { smallestCohort: 50 };
-    expect(await round(onTerminal(terminal), '--progress', policy)).toBe(1);
-    const [first = '', second = ''] = terminal.text.split('\n');
-    expect(first).toMatch(
-      /^round 1 {2}mean {2}failed in advertise: too-few-clients, missing north, south, east; sent/,
-    );
-    expect(second).toMatch(/^\[protocol\.too_few_clients\]/);
-    expect(terminal.isClean).toBe(true);
-  }, 30_000);
-
-  test('tells the process that started it, in messages that are plain data', async () => {
-    const messages: object[] = [];
-    const printed: string[] = [];
-    const surroundings: Surroundings = {
-      out: () => {},
-      error: (text) => printed.push(text),
-      env: { FEDLOOM_LOG: 'error' },
-      isTerminal: false,
-      tellParent: (message) => messages.push(message),
-    };
-    expect(await round(surroundings, '--progress-to-parent', {})).toBe(0);
-    expect(printed).toEqual([]);
-    const rounds = messages.flatMap((message) => roundsFrom(message) ?? []);
-    expect(rounds.at(-1)).toMatchObject({ state: 'done', clients: 3, counted: 3 });
-    expect(JSON.parse(JSON.stringify(messages))).toEqual(messages);
-  }, 30_000);
+test('a coordinator tells the process that started it, in messages that are plain data', () => {
+  const messages: object[] = [];
+  const tellParent = (message: object): void => void messages.push(message);
+  const surroundings = onTerminal(new FakeTerminal(), { tellParent });
+  using shown = showRounds(surroundings, { progress: false, parent: true });
+  const round = runningRound();
+  shown.onRound?.(round);
+  expect(messages.flatMap((message) => roundsFrom(message) ?? [])).toEqual([round.status()]);
+  expect(JSON.parse(JSON.stringify(messages))).toEqual(messages);
+  expect(shown.surroundings).toBe(surroundings);
 });
 
 function runningRound(): Round {
