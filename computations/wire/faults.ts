@@ -2,6 +2,7 @@
 
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { GraphError, type Type } from '../types/index.ts';
+import { MAX_PARTS, partsOfMessage } from './message-budget.ts';
 
 /** @returns GraphError `graph.decode`. */
 export function decodeFault(problem: string, cause?: unknown): GraphError {
@@ -11,13 +12,16 @@ export function decodeFault(problem: string, cause?: unknown): GraphError {
 /**
  * The message that bytes stand for. Fields that are not known are dropped.
  * @param maxDepth how deep messages may be nested.
- * @throws GraphError `graph.decode`.
+ * @throws GraphError `graph.decode`; `graph.too_large` for what would take very much memory.
  */
 export function parseMessage<S extends DescMessage>(
   schema: S,
   bytes: Uint8Array,
   maxDepth: number,
 ): MessageShape<S> {
+  if (partsOfMessage(schema, bytes) > MAX_PARTS) {
+    throw tooLarge(`it has more than ${MAX_PARTS} parts`);
+  }
   try {
     return fromBinary(schema, bytes, { recursionLimit: maxDepth, readUnknownFields: false });
   } catch (cause) {

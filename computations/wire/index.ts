@@ -17,6 +17,7 @@ export {
 } from './codec.ts';
 export { KERNEL_GRAPH_URL, toComputationMessage } from './encode-blocks.ts';
 export * from './gen/tensorflow_federated/proto/v0/executor_pb.ts';
+export { MAX_PARTS, partsOfMessage } from './message-budget.ts';
 export { markReceived } from './received-memory.ts';
 export { fromTypeMessage, toTypeMessage } from './types.ts';
 export {

@@ -1,6 +1,6 @@
 /** @file Batches as bytes; see batch.proto and message-codec.ts. */
 
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import {
   type BatchRequest,
   BatchRequestSchema,
@@ -15,7 +15,7 @@ import {
   type Value as ValueMessage,
   ValueSchema,
 } from '../../computations/wire/index.ts';
-import { type MessageLimits, requireSize } from './message-codec.ts';
+import { type MessageLimits, requireFewParts, requireSize } from './message-codec.ts';
 import { transportError } from './status.ts';
 
 export function batchRequestPieces(request: BatchRequest): Pieces {
@@ -25,7 +25,7 @@ export function batchRequestPieces(request: BatchRequest): Pieces {
 /** @throws TransportError `transport.resource_exhausted`, `transport.invalid_argument` */
 export function decodeBatchRequest(bytes: Uint8Array, limits: MessageLimits): BatchRequest {
   requireSize(bytes.length, limits.maxBytes);
-  return parsed('transport.invalid_argument', () => fromBinary(BatchRequestSchema, bytes, OPTIONS));
+  return parsed(BatchRequestSchema, bytes, 'transport.invalid_argument');
 }
 
 /** What is read may be large: it is not copied. */
@@ -38,17 +38,22 @@ export function batchResponsePieces({ value, ...rest }: BatchResponse): Pieces {
 /** @throws TransportError `transport.resource_exhausted`, `transport.internal` */
 export function decodeBatchResponse(bytes: Uint8Array, limits: MessageLimits): BatchResponse {
   requireSize(bytes.length, limits.maxBytes);
-  return parsed('transport.internal', () => fromBinary(BatchResponseSchema, bytes, OPTIONS));
+  return parsed(BatchResponseSchema, bytes, 'transport.internal');
 }
 
 /** The value of a step. @throws TransportError `transport.invalid_argument` */
 export function decodeStepValue(bytes: Uint8Array): ValueMessage {
-  return parsed('transport.invalid_argument', () => fromBinary(ValueSchema, bytes, OPTIONS));
+  return parsed(ValueSchema, bytes, 'transport.invalid_argument');
 }
 
-function parsed<T>(code: 'transport.invalid_argument' | 'transport.internal', decode: () => T): T {
+function parsed<S extends DescMessage>(
+  schema: S,
+  bytes: Uint8Array,
+  code: 'transport.invalid_argument' | 'transport.internal',
+): MessageShape<S> {
+  requireFewParts(schema, bytes);
   try {
-    return decode();
+    return fromBinary(schema, bytes, OPTIONS);
   } catch (cause) {
     throw transportError(code, `A batch cannot be decoded: ${String(cause)}.`, cause);
   }

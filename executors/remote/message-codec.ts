@@ -13,7 +13,9 @@ import {
   encodeField,
   encodeValueMessage,
   joinPieces,
+  MAX_PARTS,
   type Pieces,
+  partsOfMessage,
   piecesOf,
   type Value as ValueMessage,
 } from '../../computations/wire/index.ts';
@@ -127,6 +129,7 @@ function decode<S extends DescMessage>(
   code: 'transport.invalid_argument' | 'transport.internal',
 ): MessageShape<S> {
   requireSize(bytes.length, maxBytes);
+  requireFewParts(schema, bytes);
   try {
     return fromBinary(schema, bytes, { recursionLimit: maxDepth, readUnknownFields: false });
   } catch (cause) {
@@ -140,5 +143,14 @@ export function requireSize(bytes: number, maxBytes: number): void {
   throw transportError(
     'transport.resource_exhausted',
     `A message has ${bytes} bytes; at most ${maxBytes} are taken.`,
+  );
+}
+
+/** @throws TransportError `transport.resource_exhausted` for few bytes that would take very much memory. */
+export function requireFewParts(schema: DescMessage, bytes: Uint8Array): void {
+  if (partsOfMessage(schema, bytes) <= MAX_PARTS) return;
+  throw transportError(
+    'transport.resource_exhausted',
+    `A message has more than ${MAX_PARTS} parts, as many as are taken.`,
   );
 }
