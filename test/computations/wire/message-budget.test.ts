@@ -1,6 +1,7 @@
 /** @file What messages become in memory, known before they are read. */
 
 import { create, toBinary } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -29,12 +30,10 @@ function empties(field: number, count: number): Uint8Array {
 
 /** A field of bytes or a message. */
 function wrap(field: number, content: Uint8Array): Uint8Array {
-  const length: number[] = [];
-  for (let rest = content.length; ; rest = Math.floor(rest / 128)) {
-    length.push(rest < 128 ? rest : (rest % 128) | 128);
-    if (rest < 128) break;
-  }
-  return Buffer.concat([Uint8Array.of(field * 8 + 2, ...length), content]);
+  return Buffer.concat([
+    new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(content.length).finish(),
+    content,
+  ]);
 }
 
 describe('a few bytes that would take gigabytes are refused', () => {
