@@ -4,6 +4,7 @@ import {
   generateIdentities,
   type Identity,
   type IdentityProvider,
+  type IdentityRoster,
   rosterIdentities,
 } from 'fedloom';
 import { type Backend, loadBackend } from '../../../computations/tensors/index.ts';
@@ -39,6 +40,9 @@ const QUICK = { heartbeatMs: 200, silenceMs: 1_000, graceMs: 1_000 } as const;
 
 export class Federation implements AsyncDisposable {
   readonly coordinator: Coordinator;
+  readonly roster: IdentityRoster;
+  /** Of those who play a role. */
+  readonly roles: IdentityRoster;
   readonly clients: readonly TestClient[];
   /** Those who play a role, by its name. */
   readonly players: ReadonlyMap<string, TestClient>;
@@ -47,8 +51,11 @@ export class Federation implements AsyncDisposable {
     coordinator: Coordinator,
     clients: readonly TestClient[],
     players: ReadonlyMap<string, TestClient>,
+    { roster, roles }: { readonly roster: IdentityRoster; readonly roles: IdentityRoster },
   ) {
     this.coordinator = coordinator;
+    this.roster = roster;
+    this.roles = roles;
     this.clients = clients;
     this.players = players;
   }
@@ -114,7 +121,7 @@ export class Federation implements AsyncDisposable {
       }),
     );
     for (const each of [...clients, ...players.values()]) each.start();
-    return new Federation(coordinator, clients, players);
+    return new Federation(coordinator, clients, players, { roster, roles: roles.roster });
   }
 
   client(name: string): TestClient {

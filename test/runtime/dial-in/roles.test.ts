@@ -7,13 +7,21 @@ import {
   int32,
   type PaillierOptions,
   paillier,
+  rosterIdentities,
   type SecureSumStep,
   withContext,
 } from 'fedloom';
 import { describe, expect, test, vi } from 'vitest';
-import { generateIdentities } from '../../../protocols/index.ts';
+import { loadBackend } from '../../../computations/tensors/index.ts';
+import { TensorValue } from '../../../computations/types/index.ts';
+import { trustedAggregator } from '../../../examples/support/trusted-aggregation.ts';
+import { roleLeaf } from '../../../executors/guard/role-leaf.ts';
+import { createIdentityRoster, generateIdentities } from '../../../protocols/index.ts';
+import { ClientProcess } from '../../../runtime/dial-in/client-process.node.ts';
 import type { CohortOptions } from '../../../runtime/dial-in/cohort.ts';
 import { Coordinator } from '../../../runtime/dial-in/coordinator.node.ts';
+import { leafExecutor } from '../../../runtime/leaf-executor.ts';
+import { watched } from '../../slow/runtime/watched.ts';
 import { Federation } from './federation.ts';
 
 const total = federatedComputation([], () =>
@@ -82,6 +90,80 @@ describe.each([
   });
 });
 
+test('whoever says to be the aggregator gets nothing of the clients, where a name is no proof', async () => {
+  const rules = { protocols: { paillier: { keyHolder: 'server' } } } as const;
+  await using federation = await Federation.start(NAMES.slice(0, 3), {
+    roles: ['aggregator', 'server'],
+    policy: rules,
+    paillier: QUICK,
+  });
+  const { coordinator, roster, roles } = federation;
+  const cohort = await coordinator.select({ atLeast: 3, within: 10_000 });
+  await federation.players.get('aggregator')?.stop();
+  await vi.waitFor(() => expect(coordinator.clients.get('aggregator')).toBeUndefined());
+  // It knows all that is public, and signs with a key of its own.
+  const own = generateIdentities(['aggregator']);
+  const server = roles.members.find(({ client }) => client === 'server')!;
+  const identities = rosterIdentities({
+    roster,
+    roles: createIdentityRoster([...own.roster.members, server]),
+    identities: own.identities,
+  });
+  const backend = await loadBackend();
+  await using impostor = new ClientProcess({
+    ...descriptionOf('aggregator'),
+    connect: coordinator.address,
+    makeExecutor: async () =>
+      roleLeaf({ role: 'aggregator', backend, identities, policy: rules, paillier: QUICK }),
+  });
+  impostor.run().catch(() => {});
+  const asked: string[] = [];
+  await using context = cohort.context({
+    secureAggregation: (known) => paillier({ ...QUICK, identities: known, timeoutMs: 5_000 }),
+    wrapLeaf: (leaf, placement) =>
+      placement === 'aggregator' ? watched(leaf, (uri) => asked.push(uri)) : leaf,
+  });
+  await expect(withContext(context, () => total())).rejects.toMatchObject({
+    code: 'protocol.too_few_clients',
+    message: expect.stringContaining("left the protocol in stage 'keys' (wrong-signature)"),
+  });
+  expect(asked).toContain('channel_key_pair');
+  expect(asked).not.toContain('paillier_add');
+});
+
+test('a protocol of ones own has its aggregator elsewhere, too', async () => {
+  const own = trustedAggregator();
+  const { operators } = own.secureStack();
+  const backend = await loadBackend();
+  const { roster } = generateIdentities(NAMES);
+  await using coordinator = await Coordinator.start({
+    listen: '127.0.0.1:0',
+    roster,
+    roles: ['aggregator'],
+  });
+  const running = [...NAMES, 'aggregator'].map((name, i) => {
+    const reading = new TensorValue('int32', [], Int32Array.of(10 * (i + 1)));
+    const client = new ClientProcess({
+      ...descriptionOf(name),
+      connect: coordinator.address,
+      makeExecutor: async () =>
+        leafExecutor(backend, { operators, dataSource: { resolve: () => reading } }),
+    });
+    client.run().catch(() => {});
+    return client;
+  });
+  try {
+    await coordinator.clients.select({ atLeast: 6, within: 10_000 });
+    const chosen = ['south', 'east', 'centre'];
+    const where = ({ name }: { readonly name: string }) => chosen.includes(name);
+    const cohort = await coordinator.select({ atLeast: 3, within: 0, where });
+    await using context = cohort.context({ secureAggregation: own });
+    expect(await withContext(context, () => total())).toBe(100);
+  } finally {
+    await Promise.all(running.map((client) => client.close(100)));
+  }
+});
+
 test('a role that nobody may play is told of', async () => {
   await using federation = await Federation.start(NAMES.slice(0, 3));
   const cohort = await federation.coordinator.select({ atLeast: 3, within: 10_000 });
@@ -97,3 +179,11 @@ test('a client cannot play a role as well', async () => {
     Coordinator.start({ listen: '127.0.0.1:0', roster, roles: ['aggregator'] }),
   ).rejects.toMatchObject({ code: 'transport.invalid_argument' });
 });
+
+function descriptionOf(name: string) {
+  return {
+    name,
+    capabilities: { operators: [], backend: '', platform: '', version: '' },
+    policy: { text: '', hash: new Uint8Array(0) },
+  };
+}
