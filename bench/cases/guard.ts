@@ -56,7 +56,7 @@ const benchmark: Benchmark = {
     );
     const both = { plain, guarded };
     const weights = Float32Array.from({ length: VALUES }, (_, i) => i % 7);
-    const sum = await alternating(both, 20, (context) => context.invoke(SECURE_SUM, [weights]));
+    const sum = await alternating(both, 40, (context) => context.invoke(SECURE_SUM, [weights]));
     const points = Array.from({ length: CLIENTS }, (_, client) => client);
     const map = await alternating(both, 200, (context) => context.invoke(TINY_MAP, [points]));
     const overhead = (100 * sum.guarded) / sum.plain - 100;
