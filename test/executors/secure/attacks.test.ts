@@ -89,16 +89,18 @@ describe('a masking client refuses', () => {
     const client = await partyOf(masking(), 'clients/0');
     const whole = setupFor('clients/0');
     // The last term ends in its kind, its dtype, four bytes of length, and its bound in three; four bytes
-    // of the length of no context follow.
+    // of the length of no context, and of no names, follow each.
     const changed = (fromEnd: number, byte: number) => whole.with(whole.length - fromEnd, byte);
     for (const bytes of [
       new Uint8Array(0),
       whole.subarray(0, -1),
       Uint8Array.of(...whole, 0),
-      changed(13, 7),
-      changed(12, DTYPES.indexOf('float32')),
-      changed(12, 200),
+      changed(17, 7),
+      changed(16, DTYPES.indexOf('float32')),
+      changed(16, 200),
       setupFor('clients/0', { contextHash: new Uint8Array(31) }),
+      setupFor('clients/0', { cohort: ['clients/0'] }),
+      setupFor('clients/0', { cohort: ['clients/0', 'x'.repeat(300)] }),
     ]) {
       const error = await failureOf(client.call('masking_advertise', [bytes], ADVERTISED));
       expect(error).toMatchObject({ name: 'ProtocolAbortError', reason: 'malformed-message' });

@@ -21,6 +21,8 @@ const CODECS: { readonly [name: string]: KnownCodec } = {
     session: bytes(32),
     name: 'clients/1 é',
     clients: 3,
+    cohort: ['clients/0', 'clients/4', 'clients/7'],
+    contextHash: bytes(32),
     terms: [
       { kind: 'sum', dtype: 'int32', length: 2, bound: 100n },
       { kind: 'modular-sum', dtype: 'int64', length: 3, bound: 2n ** 62n },
