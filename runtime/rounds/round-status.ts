@@ -57,7 +57,7 @@ export interface RoundFailure {
   readonly code?: string;
   /** A part of it may come from clients. */
   readonly message: string;
-  /** Where it stopped. */
+  /** Where it stopped: in this stage, or after it. */
   readonly stage?: string;
   /** The code of the fault that ended a protocol. */
   readonly reason?: string;

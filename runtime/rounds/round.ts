@@ -148,7 +148,7 @@ export class Round {
 
   #failure(error: unknown): RoundFailure {
     const message = error instanceof Error ? error.message : String(error);
-    const open = this.#stages.findLast(({ end }) => end === null);
+    const last = this.#stages.findLast(({ end }) => end === null) ?? this.#stages.at(-1);
     if (error instanceof ProtocolAbortError) {
       const { code, stage, reason, offender, missing } = error;
       const known = missing.length > 0 || offender === undefined ? missing : [offender];
@@ -157,7 +157,7 @@ export class Round {
     return {
       message,
       ...(error instanceof FedloomError && { code: error.code }),
-      ...(open !== undefined && { stage: open.name }),
+      ...(last !== undefined && { stage: last.name }),
       // Of a round that was to end, whoever had not answered is not missing.
       missing: error instanceof ContextError ? [] : [...this.#lost.keys()],
     };
