@@ -6,7 +6,7 @@
 
 import type { Screen } from '../command.ts';
 import type { Paint } from '../paint.ts';
-import { type Line, lineText, lineWidth } from './text-width.ts';
+import { type Line, lineText, lineWidth, MOST_COLUMNS } from './text-width.ts';
 
 export class LiveLines {
   readonly #screen: Screen;
@@ -33,7 +33,7 @@ export class LiveLines {
     const { columns } = this;
     // Of more lines than rows the first would be out of reach.
     this.#lines = lines.slice(0, Math.max(1, this.#screen.rows - 1));
-    const kept = above.map((line) => this.#text(line, Number.POSITIVE_INFINITY));
+    const kept = above.map((line) => this.#text(line, MOST_COLUMNS));
     const drawn = this.#lines.map((line) => this.#text(line, columns));
     this.#screen.write(`${this.#home()}${kept.join('')}${drawn.join('')}${CLEAR_BELOW}`);
     this.#drawn = this.#lines.map((line) => Math.min(columns, lineWidth(line)));

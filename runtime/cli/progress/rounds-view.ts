@@ -5,7 +5,7 @@ import type { Screen } from '../command.ts';
 import { type Paint, plainText } from '../paint.ts';
 import { LiveLines } from './live-lines.ts';
 import { roundReport, runningLines, stageReport } from './round-lines.ts';
-import { type Line, lineText } from './text-width.ts';
+import { type Line, lineText, MOST_COLUMNS } from './text-width.ts';
 
 export interface RoundsView extends Disposable {
   /** How rounds stand now, of which something has changed. */
@@ -53,7 +53,7 @@ export class LiveRounds implements RoundsView {
 /** A line for each stage that is over, and one for the round. */
 export class PlainRounds implements RoundsView {
   readonly #write: (line: string) => void;
-  /** How many stages of a round have been told. */
+  /** Places of the stages that have been told, by round. */
   readonly #told = new Map<number, Set<number>>();
 
   /** @param write gets lines without their breaks. */
@@ -83,6 +83,6 @@ export class PlainRounds implements RoundsView {
   [Symbol.dispose](): void {}
 
   #print(line: Line): void {
-    this.#write(lineText(line, Number.POSITIVE_INFINITY, plainText));
+    this.#write(lineText(line, MOST_COLUMNS, plainText));
   }
 }

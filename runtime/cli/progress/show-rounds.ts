@@ -60,7 +60,7 @@ export function showRounds(
   };
 }
 
-/** What a coordinator tells the process that started it; `null` for any other message. */
+/** What a coordinator tells the process that started it, which is this program; `null` for other messages. */
 export function roundsFrom(message: unknown): readonly RoundStatus[] | null {
   if (typeof message !== 'object' || message === null || !('rounds' in message)) return null;
   return Array.isArray(message.rounds) ? message.rounds : null;

@@ -6,6 +6,9 @@ import type { Mark, Paint } from '../paint.ts';
 /** Pieces of a line, marked or not. */
 export type Line = readonly (string | readonly [Mark, string])[];
 
+/** Of a line that stays: clients choose some of what stands in it, as long as they like. */
+export const MOST_COLUMNS = 2_000;
+
 /** Columns that a text takes; it has no control characters. */
 export function widthOf(text: string): number {
   let width = 0;

@@ -198,6 +198,14 @@ sent 12.3 kB, received 4.5 MB, 1.2 s`);
     expect(plain.terminal.text).toBe(coloured.terminal.text);
   });
 
+  test('what a client says cannot fill it', () => {
+    const { terminal, view } = live();
+    const failure = { message: 'x', stage: 'unmask', reason: 'y'.repeat(1e6), missing: [] };
+    view.show([round({ state: 'failed', failure })]);
+    expect(terminal.text.length).toBeLessThan(2_100);
+    expect(terminal.text).toMatch(/y…$/);
+  });
+
   test('a name cannot move the cursor', () => {
     const { terminal, view } = live();
     const hostile = 'eve\u001b[2J\u202e\n';
