@@ -23,7 +23,7 @@ import type { Executor, ExecutorInput, RequestOptions } from '../executor.ts';
 import type { Operator, ReleasePermit } from '../leaf/operator.ts';
 import { LayerExecutor } from '../tree-executor.ts';
 import { releaseAll, StructNode, TargetNode, type ValueNode } from '../value-tree.ts';
-import { tallyNow } from '../watching/value-size.ts';
+import { memoryOf } from '../watching/value-size.ts';
 import type { AuditLog } from './audit.ts';
 import { dataIn, problemOfData } from './data-rules.ts';
 import { generalFailure, isOfExecutor, isPublic } from './failures.ts';
@@ -205,11 +205,7 @@ export class LabellingExecutor extends LayerExecutor {
     if (value.kind === 'struct' && type.kind === 'struct') {
       return this.#embedPublicStruct(value.elements, type, options);
     }
-    let bytes = 0;
-    tallyNow(value, (_, __, more) => {
-      bytes += more;
-    });
-    const free = this.#account(bytes);
+    const free = this.#account(memoryOf(value));
     try {
       // Before anyone can change it.
       const provenance = await provenanceOfPublic(value, type);

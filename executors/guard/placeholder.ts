@@ -10,6 +10,7 @@ import {
   TensorValue,
   type Type,
 } from '../../computations/types/index.ts';
+import { PART_BYTES } from '../watching/value-size.ts';
 
 /**
  * Zeros, with nothing where a dimension is not known; no elements of a sequence.
@@ -34,13 +35,17 @@ export function placeholderOf(type: Type): MaterializedValue | undefined {
   }
 }
 
-/** Bytes of values of a type, as far as it says how large they are. */
+/** What values of a type take in memory, as far as it says how large they are. */
 export function leastBytes(type: Type): number {
   if (type.kind === 'struct') {
-    return type.elements.reduce((sum, element) => sum + leastBytes(element.type), 0);
+    return type.elements.reduce((sum, element) => sum + leastBytes(element.type), PART_BYTES);
   }
-  if (type.kind !== 'tensor' || type.shape === null) return 0;
-  return type.shape.reduce<number>((product, size) => product * (size ?? 0), WIDTHS[type.dtype]);
+  if (type.kind !== 'tensor' || type.shape === null) return PART_BYTES;
+  const data = type.shape.reduce<number>(
+    (product, size) => product * (size ?? 0),
+    WIDTHS[type.dtype],
+  );
+  return PART_BYTES + data;
 }
 
 const WIDTHS = { bool: 1, uint8: 1, int32: 4, int64: 8, float32: 4, string: 8 } as const;

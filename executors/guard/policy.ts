@@ -46,7 +46,7 @@ export interface ProtocolRules {
 export interface GuardLimits {
   /** Values that the server has handles on. @default 10,000 */
   readonly values: number;
-  /** Bytes of the values that the server sent and has not disposed of. @default 1 GiB */
+  /** What values take, by type or content, that the server has and has not disposed of. @default 1 GiB */
   readonly heldBytes: number;
   /** Building blocks in one piece of syntax. @default 10,000 */
   readonly blocks: number;

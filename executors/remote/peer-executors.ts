@@ -20,7 +20,7 @@ export interface HostLimits {
   readonly maxExecutorsPerPeer: number;
   /** Values that an executor holds at a time. @default 100,000 */
   readonly maxValues: number;
-  /** Bytes of data sent to an executor that it holds at a time; results are not counted. @default 2 GiB */
+  /** What data sent to an executor takes that it holds at a time; results are not counted. @default 2 GiB */
   readonly maxDataBytes: number;
   /** Participants at a placement. @default 100,000 */
   readonly maxCardinality: number;

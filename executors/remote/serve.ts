@@ -16,7 +16,7 @@ import {
 } from '../../computations/wire/index.ts';
 import type { ExecutorValue, RequestOptions } from '../executor.ts';
 import { readAgain } from '../materialized.ts';
-import { tallyNow } from '../watching/value-size.ts';
+import { memoryOf } from '../watching/value-size.ts';
 import { callLimit } from './call-limit.ts';
 import type {
   CallOptions,
@@ -146,7 +146,7 @@ const SERVES: { readonly [M in ExecutorMethod]: Serve<M> } = {
   createValue: ({ value: message, executor }, { group, options }) =>
     group.on(executor, async (hosted) => {
       const received = receive(message, group);
-      const dataBytes = received.kind === 'data' ? bytesOf(received) : 0;
+      const dataBytes = received.kind === 'data' ? memoryOf(received.value) : 0;
       return made(
         await hosted.make(
           options,
@@ -229,14 +229,6 @@ function receive(message: ValueMessage | undefined, group: PeerExecutors): Recei
     throw transportError('transport.invalid_argument', 'The request holds no value.');
   }
   return fromValueMessage(message, group.limits.decode);
-}
-
-function bytesOf({ value }: Extract<ReceivedValue, { kind: 'data' }>): number {
-  let total = 0;
-  tallyNow(value, (_dtype, _elements, bytes) => {
-    total += bytes;
-  });
-  return total;
 }
 
 function made(id: string): { readonly valueRef: { readonly id: string } } {

@@ -29,6 +29,28 @@ export function tallyNow(value: MaterializedValue, tally: Tally): void {
 }
 
 /**
+ * Bytes that a value takes in memory, about: its data, and for each of its parts what an object takes. A
+ * sequence of a million single numbers is large, whatever they have together.
+ */
+export function memoryOf(value: MaterializedValue): number {
+  const sum = (parts: readonly MaterializedValue[]): number =>
+    parts.reduce((bytes, part) => bytes + memoryOf(part), PART_BYTES);
+  switch (value.kind) {
+    case 'tensor':
+      return PART_BYTES + bytesOf(value) + (value.dtype === 'string' ? 24 * value.data.length : 0);
+    case 'struct':
+      return sum(value.elements);
+    case 'federated':
+      return sum(value.members);
+    case 'sequence':
+      return Array.isArray(value.elements) ? sum(value.elements) : PART_BYTES;
+  }
+}
+
+/** A tensor is an object, a shape and an array with memory of its own. */
+export const PART_BYTES = 200;
+
+/**
  * Counts what is there already, and the elements of other sequences as they are read.
  * @returns the value to use instead of the given one.
  */

@@ -25,6 +25,7 @@ import {
 import { contentHash } from '../../../computations/wire/index.ts';
 import type { ExecutorValue } from '../../../executors/executor.ts';
 import type { AuditEntry } from '../../../executors/guard/index.ts';
+import { PART_BYTES } from '../../../executors/watching/value-size.ts';
 import { addConstant, failUnlessSmall, INT, identity, int, pair, unnamed } from '../blocks.ts';
 import { failureOf } from '../secure/parties.ts';
 import { ints } from './support.ts';
@@ -238,18 +239,18 @@ describe('asks for too much', () => {
   });
 
   test('bytes of results', async () => {
-    make({ limits: { heldBytes: 100 } });
+    make({ limits: { heldBytes: 500 } });
     using x = await guard.createValue(ints(1), int32(1));
     const wide = compiledOf(int32(1), int32(30), (builder, [x]) => [
       builder.apply('Tile', { x: x as number }, { reps: [30] }),
     ]);
     using fn = await put(wide);
     expect(await failureOf(guard.createCall(fn, x))).toMatchObject({ rule: 'limits.heldBytes' });
-    expect(guard.held.bytes).toBe(4);
+    expect(guard.held.bytes).toBe(PART_BYTES + 4);
   });
 
   test('bytes, also where only a struct still has them', async () => {
-    make({ limits: { heldBytes: 100 } });
+    make({ limits: { heldBytes: 300 } });
     const long = () => guard.createValue(ints(...Array(20).fill(1)), int32(20));
     const first = await long();
     const struct = await guard.createStruct([{ name: null, value: first }]);
@@ -257,7 +258,28 @@ describe('asks for too much', () => {
     expect(await failureOf(long())).toMatchObject({ rule: 'limits.heldBytes' });
     struct[Symbol.dispose]();
     using _ = await long();
-    expect(guard.held.bytes).toBe(80);
+    expect(guard.held.bytes).toBe(PART_BYTES + 80);
+  });
+
+  test('bytes of what has many parts, however little is in them', async () => {
+    make({ limits: { heldBytes: 100_000 } });
+    const wide = structOf(Array.from({ length: 1_000 }, () => unnamed(int32(0))));
+    const empty = {
+      kind: 'struct',
+      elements: Array.from({ length: 1_000 }, () => ints()),
+    } as const;
+    await refusedBy('limits.heldBytes', guard.createValue(empty, wide));
+    const elements = Array.from(
+      { length: 1_000 },
+      () => ({ kind: 'struct', elements: [] }) as const,
+    );
+    const nothing = sequence(structOf([]));
+    await refusedBy('limits.heldBytes', guard.createValue({ kind: 'sequence', elements }, nothing));
+    const ones = Array.from({ length: 1_000 }, () => ints(1));
+    await refusedBy(
+      'limits.heldBytes',
+      guard.createValue({ kind: 'sequence', elements: ones }, ROWS),
+    );
   });
 
   test('entries in the log', async () => {

@@ -307,7 +307,7 @@ describe('peers of a host', () => {
 
   it('get no more executors, values or data than they may', async () => {
     const host = hostOf(stack, {
-      limits: { maxExecutors: 3, maxExecutorsPerPeer: 2, maxValues: 3, maxDataBytes: 10 },
+      limits: { maxExecutors: 3, maxExecutorsPerPeer: 2, maxValues: 3, maxDataBytes: 500 },
     });
     const exhausted = failed('resource_exhausted');
     const calls = host.connect();
@@ -319,7 +319,7 @@ describe('peers of a host', () => {
     await expect(Peer.of(others, { clients: 2 })).rejects.toEqual(exhausted);
 
     const [x, y] = [await peer.data(int(1), INT), await peer.data(int(1), INT)];
-    // Twelve bytes are too many, but no more once some are gone.
+    // Of two there is room, and of a third once one is gone.
     await expect(peer.data(int(1), INT)).rejects.toEqual(exhausted);
     await peer.dispose(x);
     const z = await peer.data(int(1), INT);
