@@ -5,10 +5,12 @@ import { parseArgs } from 'node:util';
 import { loadBackend } from '../../computations/tensors/index.ts';
 import { ExecutorHost } from '../../executors/remote/host.ts';
 import { transportError } from '../../executors/remote/status.ts';
+import type { ConnectExecutors, ConnectionCalls } from '../grpc/connected-executors.node.ts';
 import { serveGrpc } from '../grpc/grpc-server.node.ts';
 import { leafExecutor } from '../leaf-executor.ts';
 import { localExecutorFactory } from '../local-factory.ts';
 import { stderrLogger } from '../logging/stderr-logger.node.ts';
+import type { PeerIdentity } from '../remote/link.ts';
 import { workerExecutors } from '../remote/worker-executors.ts';
 import { printColumns } from '../worker/data/index.ts';
 import { clientLeaf } from './client-leaf.node.ts';
@@ -26,7 +28,8 @@ Serves tensorflow_federated.v0.ExecutorGroup, with health and reflection.
   --listen <host:port>   where it is called; port 0 takes a free one
   --announce <file>      writes the address there once it listens
 
-With --keys it is one client: it has data, a policy, and certificates that callers are asked for.
+With --keys it is one client: it has data, a policy, and certificates that callers are asked for. Other
+clients of the roster may not call it.
 
   --keys <folder>        as 'fedloom keys --client-host …' makes them
   --data <name=file>     data that computations may name; may be repeated
@@ -69,7 +72,8 @@ Examples:
       const makeExecutor = workerExecutors({ leaf: () => leafExecutor(backend), factory });
       const host = new ExecutorHost({ makeExecutor, answers: 'at-once' });
       try {
-        return await serve(host, { listen, announce: values.announce }, surroundings);
+        const connect = (): ConnectionCalls => host.connect();
+        return await serve(host, connect, { listen, announce: values.announce }, surroundings);
       } finally {
         await factory.close();
       }
@@ -100,8 +104,17 @@ Examples:
           `This worker is one client, without placements; asked for ${JSON.stringify(cardinalities)}. Take clients: 'one-by-one'.`,
         );
       },
+      // Each has a guard of its own, with limits of its own.
+      limits: { maxExecutors: MOST_EXECUTORS },
     });
-    return serve(host, { listen, announce: values.announce, credentials }, surroundings);
+    const connect = ({ name }: PeerIdentity): ConnectionCalls => {
+      if (name !== null && !roster.positions.has(name)) return host.connect();
+      throw transportError(
+        'transport.permission_denied',
+        `${name === null ? 'Who proves no name' : `The client ${JSON.stringify(name)}`} may not call this worker.`,
+      );
+    };
+    return serve(host, connect, { listen, announce: values.announce, credentials }, surroundings);
   },
 };
 
@@ -114,13 +127,14 @@ interface Serving {
 /** Serves until the process is asked to stop. */
 async function serve(
   host: ExecutorHost,
+  connect: ConnectExecutors,
   { listen, announce, credentials }: Serving,
   { signal, env }: Surroundings,
 ): Promise<0> {
   const log = stderrLogger({ env });
   const service = await serveGrpc({
     listen,
-    host: () => host.connect(),
+    host: connect,
     ...(credentials !== undefined && { credentials }),
   });
   try {
@@ -136,3 +150,6 @@ async function serve(
   }
   return 0;
 }
+
+/** Of callers of one client at a time; a server needs one a stack. */
+const MOST_EXECUTORS = 16;

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
 import {
   atClients,
   ExecutionContext,
@@ -15,7 +16,9 @@ import {
 } from 'fedloom';
 import { grpcCalls, makeDevelopmentKeys } from 'fedloom/node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ExecutorGroup } from '../../../computations/wire/index.ts';
 import type { Surroundings } from '../../../runtime/cli/command.ts';
+import { readKeyFolder } from '../../../runtime/cli/key-folder.node.ts';
 import { runCommand } from '../../../runtime/cli/run-command.node.ts';
 import { FakeTerminal } from './progress/fake-terminal.ts';
 
@@ -97,6 +100,33 @@ test('a worker of a simulation serves until it is stopped', async () => {
     );
     const sum = federatedComputation([atClients(int32())], (x) => federatedSum(x));
     expect(await withContext(context, () => sum([1, 2, 3]))).toBe(6);
+  }
+  worker.stop();
+  expect(await worker.status).toBe(0);
+});
+
+test('a worker that is a client is called by the server, and by no other client', async () => {
+  const keys = join(folder, 'keys');
+  const file = join(folder, 'address');
+  await makeDevelopmentKeys(keys, { clients: ['a', 'b'], clientHosts: ['localhost'] });
+  const worker = running([
+    ...['worker', '--listen', '127.0.0.1:0', '--keys', join(keys, 'a'), '--announce', file],
+  ]);
+  const port = (await announced(file)).split(':').at(-1);
+  const asked = create(ExecutorGroup.method.getExecutor.input);
+  for (const [caller, outcome] of [
+    ['server', 'answered'],
+    ['b', 'transport.permission_denied'],
+  ] as const) {
+    const { credentials } = await readKeyFolder(join(keys, caller));
+    await using calls = grpcCalls(`localhost:${port}`, { credentials });
+    const answer = calls.call('getExecutor', asked, { timeoutMs: 20_000 });
+    expect(
+      await answer.then(
+        () => 'answered',
+        (error) => error.code,
+      ),
+    ).toBe(outcome);
   }
   worker.stop();
   expect(await worker.status).toBe(0);
