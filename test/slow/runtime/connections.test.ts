@@ -24,9 +24,9 @@ test('500 speak and are served; 500 do not, and are dropped in the stated time',
   const refused: string[] = [];
   const coordinator = await Coordinator.start({
     listen: '127.0.0.1:0',
-    limits: { keepaliveMs: 2_000, keepaliveTimeoutMs: 4_000 },
+    limits: { keepaliveMs: 1_000, keepaliveTimeoutMs: 3_000 },
     clients: {
-      helloMs: 5_000,
+      helloMs: 4_000,
       maxGreeting: 200,
       onEvent: (event) => {
         if (event.kind === 'refused') refused.push(event.reason.message);
@@ -75,7 +75,7 @@ test('500 speak and are served; 500 do not, and are dropped in the stated time',
   expect(coordinator.clients.greeting).toBe(0);
   expect(refused).toHaveLength(SHY);
   // Whoever came to speak meanwhile waited for a moment, too.
-  const [made, late] = ['has said nothing for longest', 'Nobody sent a hello within 5000 ms'].map(
+  const [made, late] = ['has said nothing for longest', 'Nobody sent a hello within 4000 ms'].map(
     (why) => refused.filter((said) => said.includes(why)).length,
   );
   expect(made).toBeGreaterThanOrEqual(SHY - 200);
