@@ -111,8 +111,9 @@ async function runCluster(cluster: Cluster, given: Surroundings): Promise<ExitCo
     (message) => view?.show(roundsFrom(message) ?? []),
   );
   const address = await processes.fileOf(coordinator, announced);
-  const callers = [...roles.map((role) => ROLES[role]), `${clients} clients`].join(' and ');
-  say(`A coordinator listens on ${address}; ${callers} dial in.`);
+  const others = roles.map((role) => ROLES[role]).join(', ');
+  const callers = others === '' ? '' : `${others} and `;
+  say(`A coordinator listens on ${address}; ${callers}${clients} clients dial in.`);
   const state = (name: string): string[] => [
     ...['--state', join(folder, 'state', name)],
     ...['--audit', join(folder, 'audit', `${name}.jsonl`), '--max-failures', '20'],
