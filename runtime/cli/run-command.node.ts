@@ -1,6 +1,7 @@
 /** @file The command line as a function: finds the command, and says what went wrong. */
 
 import { TransportError } from '../../computations/types/index.ts';
+import { escapeInvisible } from '../logging/json-line.ts';
 import { privateDetailOf } from '../worker/data/index.ts';
 import { clientCommand } from './client-command.node.ts';
 import { type Command, type ExitCode, type Surroundings, UsageError } from './command.ts';
@@ -51,7 +52,7 @@ export async function runCommand(
       error(`${message(reason)}\n\n${command.usage}`);
       return 2;
     }
-    error(message(reason));
+    error(printable(message(reason)));
     return exitCodeOf(reason);
   }
 }
@@ -84,6 +85,11 @@ function exitCodeOf(reason: unknown): ExitCode {
     default:
       return 4;
   }
+}
+
+/** A peer may have written it, and is not to move the cursor of this terminal. */
+function printable(text: string): string {
+  return text.split('\n').map(escapeInvisible).join('\n');
 }
 
 /** What went wrong, in full: this is the machine of whoever's data it is. */

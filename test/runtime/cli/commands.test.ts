@@ -148,9 +148,10 @@ test('a coordinator ends with its program, and says how that ended', async () =>
   expect(await done.status).toBe(0);
   expect(done.printed.out).toBe('done --rounds,3\n');
 
-  const failed = coordinator(program("throw new Error('no luck');"));
+  // What peers said is in errors of programs; it does not move the cursor.
+  const failed = coordinator(program("throw new Error('no \\u001b[2Jluck\\nat all');"));
   expect(await failed.status).toBe(1);
-  expect(failed.printed.error).toBe('no luck\n');
+  expect(failed.printed.error).toBe('no \\u001b[2Jluck\nat all\n');
 
   const file = join(folder, 'address');
   const endless = program(
