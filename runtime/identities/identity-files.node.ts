@@ -1,6 +1,6 @@
 /** @file Rosters and identities as files: one roster for all, and for each client a file of its own. */
 
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   decodeIdentityJson,
@@ -28,16 +28,17 @@ export async function readIdentityRoster(path: string): Promise<IdentityRoster> 
  *   others than the owner may read the file; the file system's errors.
  */
 export async function readIdentity(path: string): Promise<Identity> {
-  const { mode } = await stat(path);
-  if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-    throw new ProtocolError(
-      'malformed-identity',
-      `${path}: others than its owner may read it (mode ${(mode & 0o777).toString(8)}). Make new keys if anyone could have, and run chmod 600 on the file.`,
-    );
-  }
   const file = await open(path);
   let bytes: Buffer;
   try {
+    // Of the file that is read, whatever is put in its place meanwhile.
+    const { mode } = await file.stat();
+    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+      throw new ProtocolError(
+        'malformed-identity',
+        `${path}: others than its owner may read it (mode ${(mode & 0o777).toString(8)}). Make new keys if anyone could have, and run chmod 600 on the file.`,
+      );
+    }
     bytes = await file.readFile();
   } finally {
     await file.close();
