@@ -6,6 +6,7 @@ export type {
   ExecutorMethod,
   ExecutorRequest,
   ExecutorResponse,
+  ServedMethod,
 } from './calls.ts';
 export {
   ConnectedCalls,
@@ -27,6 +28,6 @@ export {
 } from './message-codec.ts';
 export { RemoteExecutor, type RemoteExecutorOptions } from './remote-executor.ts';
 export { type Retry, RetryingCalls, type RetryOptions } from './retry.ts';
-export { takeBack } from './serve.ts';
+export { takeBack, takeBackBatch } from './serve.ts';
 export { type CallStatus, errorOf, statusCodeOf, statusOf, transportError } from './status.ts';
 export { decodeStatus, encodeStatus, MAX_STATUS_BYTES } from './status-codec.ts';
