@@ -3,7 +3,9 @@
  * wrong, who run out of memory; a coordinator that is restarted between rounds and within one.
  */
 
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   federatedComputation,
   federatedData,
@@ -14,7 +16,7 @@ import {
   secAgg,
   withContext,
 } from 'fedloom';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ExecutionContext } from '../../../runtime/execution-context.ts';
 import { Cluster } from './processes.ts';
 import { watched } from './watched.ts';
@@ -156,6 +158,22 @@ test('a coordinator that is restarted within a round: that ends, the next comple
   await using context = await contextOf();
   expect((await roundIn(context)).sum).toBe(150);
 }, 120_000);
+
+test('a coordinator that is killed within a round: the next one has its clients again', async () => {
+  const masking = join(cluster.folder, 'masking');
+  const first = await cluster.coordinate('killed-coordinator.program.ts', masking);
+  await vi.waitFor(() => expect(existsSync(masking)).toBe(true), { timeout: 90_000, interval: 50 });
+  first.kill('SIGKILL');
+  await once(first, 'exit');
+  const second = await cluster.coordinate('killed-coordinator.program.ts');
+  let said = '';
+  second.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  expect(await once(second, 'close')).toEqual([0, null]);
+  expect(said).toBe('sum 150\n');
+  await cluster.listen();
+}, 180_000);
 
 describe('a client that runs out of memory', () => {
   test('is lost by name, and the round goes on', async () => {

@@ -81,6 +81,16 @@ export class Cluster implements AsyncDisposable {
     return join(this.folder, 'keys', name);
   }
 
+  /** Runs a program in a coordinator of a process of its own, where the one of this process was. */
+  async coordinate(program: string, ...args: readonly string[]): Promise<ChildProcess> {
+    await this.coordinator?.close(500);
+    const options = ['--listen', `127.0.0.1:${this.#port}`, '--keys', this.keysOf('server')];
+    const file = join(import.meta.dirname, program);
+    const child = start(['coordinator', file, ...options, '--', ...args]);
+    this.#processes.set('coordinator', child);
+    return child;
+  }
+
   /** The file that a client has as `reading`. */
   dataOf(name: string): string {
     return join(this.folder, `${name}.json`);
@@ -92,21 +102,16 @@ export class Cluster implements AsyncDisposable {
     const isClient = this.names.includes(name);
     const data = isClient ? ['--data', `reading=${this.dataOf(name)}`] : [];
     const allowed = policy === undefined ? [] : ['--policy', join(this.folder, 'policy.json')];
-    const child = spawn(
-      process.execPath,
+    const child = start(
       [
-        ...(nodeOptions[name] ?? []),
-        ...['--import', 'tsx', join(ROOT, 'runtime/cli/main.node.ts')],
         ...[isClient ? 'client' : 'role', '--connect', `localhost:${this.#port}`],
         ...['--keys', this.keysOf(name), ...data, ...allowed],
         ...['--state', join(this.folder, 'state', name)],
       ],
-      {
-        cwd: ROOT,
-        stdio: ['ignore', 'ignore', 'pipe'],
-        env: { ...process.env, FEDLOOM_LOG: 'warn' },
-      },
+      nodeOptions[name],
     );
+    // Nobody reads it, but it must not fill up.
+    child.stdout?.resume();
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#said.set(name, ((this.#said.get(name) ?? '') + text).slice(-10_000));
     });
@@ -139,4 +144,17 @@ export class Cluster implements AsyncDisposable {
     }
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** A process of this program. */
+function start(args: readonly string[], nodeOptions: readonly string[] = []): ChildProcess {
+  return spawn(
+    process.execPath,
+    [...nodeOptions, '--import', 'tsx', join(ROOT, 'runtime/cli/main.node.ts'), ...args],
+    {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, FEDLOOM_LOG: 'warn' },
+    },
+  );
 }
