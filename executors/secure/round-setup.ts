@@ -19,7 +19,7 @@ import {
 } from '../../protocols/wire/message-codec.ts';
 import { readUnsigned, writeUnsigned } from '../../protocols/wire/unsigned.ts';
 import type { ReleaseTerms } from '../leaf/operator.ts';
-import type { ProtocolParties, SecureSumTask, SecureTerm } from './protocol.ts';
+import type { Participant, ProtocolParties, SecureSumTask, SecureTerm } from './protocol.ts';
 
 export interface RoundSetup {
   /** 16 to 64 bytes (ours has 32), never used for two sums. */
@@ -50,17 +50,21 @@ export function encodeSetup(
   contextHash?: Uint8Array,
 ): Uint8Array {
   const { clients } = parties;
-  const isClient = name.startsWith('clients/');
-  const isNumbered = clients.every(({ name }, i) => name === `clients/${i}`);
   return roundSetupCodec.encode({
     session: task.session,
     name,
     clients: clients.length,
-    ...(!isClient && !isNumbered && { cohort: clients.map(({ name }) => name) }),
+    ...(!name.startsWith('clients/') && !isNumbered(clients) && { cohort: clients.map(nameOf) }),
     terms: task.terms,
     ...(contextHash !== undefined && { contextHash }),
   });
 }
+
+function isNumbered(clients: readonly Participant[]): boolean {
+  return clients.every(({ name }, i) => name === `clients/${i}`);
+}
+
+const nameOf = ({ name }: Participant): string => name;
 
 /** How the clients are called, to whom a role listens. */
 export function cohortOf({ clients, cohort }: RoundSetup): readonly string[] {
