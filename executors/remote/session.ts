@@ -94,32 +94,16 @@ export class RemoteSession {
    * @returns with a value for each step that is not temporary, which is ours until we dispose of it;
    *   `null` if the other side takes no batches, and never will.
    */
-  async batch({ steps, computed }: BatchBody, call: SessionCall): Promise<BatchResponse | null> {
+  async batch(body: BatchBody, call: SessionCall): Promise<BatchResponse | null> {
     const disposed = this.#takeUnwanted();
+    const batching = this.#batchWith(disposed, body, call);
+    if (disposed.length > 0) this.#untilDisposed(batching);
     try {
-      return await this.#onExecutor(async (executor) => {
-        const message = create(BatchRequestSchema, {
-          executor,
-          steps: [...steps],
-          disposed: disposed.map(refTo),
-          ...(computed !== undefined && { computed: refTo(computed) }),
-        });
-        const response = await this.#runBatch(message, call);
-        const kept = steps.filter(({ temporary }) => !temporary).length;
-        if (response.made.length !== kept) {
-          throw wrongAnswer('a batch', `${response.made.length} values of ${kept}`);
-        }
-        this.#batches += 1;
-        for (const id of disposed) this.#leaving.delete(id);
-        return response;
-      }, call);
+      return await batching;
     } catch (error) {
       // Later on it is a step that the other side does not know.
       if (statusCodeOf(error) !== UNIMPLEMENTED || this.#batches > 0) throw error;
       this.#takesBatches = false;
-      for (const id of disposed) this.#leaving.delete(id);
-      this.#unwanted.push(...disposed);
-      this.#disposeUnwanted();
       return null;
     }
   }
@@ -130,14 +114,21 @@ export class RemoteSession {
 
   /** Disposes of a value, soon. */
   dispose(id: string): void {
-    if (!this.#held.delete(id) || this.#closed || this.#lost !== null) return;
-    this.#unwanted.push(id);
+    if (this.#held.delete(id)) this.#disposeSoon([id]);
+  }
+
+  #disposeSoon(ids: readonly string[]): void {
+    if (ids.length === 0 || this.#closed || this.#lost !== null) return;
+    this.#unwanted.push(...ids);
     if (this.#unwanted.length >= this.#options.disposeBatchSize) this.#disposeUnwanted();
     else this.#timer ??= setTimeout(() => this.#disposeUnwanted(), this.#options.disposeDelayMs);
   }
 
   /** Waits until the service knows of all that was disposed of, or cannot be told. */
   async flush(): Promise<void> {
+    this.#disposeUnwanted();
+    await Promise.all(this.#disposing);
+    // What a batch could not tell.
     this.#disposeUnwanted();
     await Promise.all(this.#disposing);
   }
@@ -164,6 +155,47 @@ export class RemoteSession {
     } catch {
       // With the channel, or the service, what it held for us is gone; nobody could do more.
     }
+  }
+
+  async #batchWith(
+    disposed: readonly string[],
+    { steps, computed }: BatchBody,
+    call: SessionCall,
+  ): Promise<BatchResponse> {
+    try {
+      const response = await this.#onExecutor(async (executor) => {
+        const message = create(BatchRequestSchema, {
+          executor,
+          steps: [...steps],
+          disposed: disposed.map(refTo),
+          ...(computed !== undefined && { computed: refTo(computed) }),
+        });
+        return this.#runBatch(message, call);
+      }, call);
+      const kept = steps.filter(({ temporary }) => !temporary).length;
+      if (response.made.length !== kept) {
+        throw wrongAnswer('a batch', `${response.made.length} values of ${kept}`);
+      }
+      this.#batches += 1;
+      for (const id of disposed) this.#leaving.delete(id);
+      return response;
+    } catch (error) {
+      // Whether it got that far is not known. To dispose of a value again does no harm.
+      for (const id of disposed) this.#leaving.delete(id);
+      this.#disposeSoon(disposed);
+      throw error;
+    }
+  }
+
+  /** `flush` waits for it. */
+  #untilDisposed(telling: Promise<unknown>): void {
+    const told = telling
+      .then(
+        () => {},
+        () => {},
+      )
+      .finally(() => this.#disposing.delete(told));
+    this.#disposing.add(told);
   }
 
   #callOn<M extends MakingMethod | 'compute'>(
@@ -328,17 +360,17 @@ export class RemoteSession {
       executor,
       valueRef: ids.map(refTo),
     });
-    const disposing = this.#bounded('dispose', message, { timeoutMs: this.#options.callTimeoutMs })
-      .then(
+    const telling = this.#bounded('dispose', message, { timeoutMs: this.#options.callTimeoutMs });
+    this.#untilDisposed(
+      telling.then(
         () => {
           for (const id of ids) this.#leaving.delete(id);
         },
         () => {
           // They are told of again when the session ends, if anything can be told then.
         },
-      )
-      .finally(() => this.#disposing.delete(disposing));
-    this.#disposing.add(disposing);
+      ),
+    );
   }
 
   #requireUsable(): void {

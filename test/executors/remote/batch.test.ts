@@ -133,6 +133,20 @@ describe('an executor whose calls take batches', () => {
     await host.close();
   });
 
+  it('tells again what it disposed of when the batch fails that was to tell it', async () => {
+    const executor = new RemoteExecutor(batchingCalls());
+    const picky = await executor.createValue(failUnlessSmall, failUnlessSmall.type);
+    const fine = await executor.createValue(addConstant(1), addConstant(1).type);
+    const large = await executor.createValue(int(1000), INT);
+    (await executor.createCall(fine, large))[Symbol.dispose]();
+    await expect(executor.createCall(picky, large)).rejects.toThrow();
+    await executor.flush();
+    expect(taken().slice(-2)).toEqual(['batch', 'dispose']);
+    await executor.close();
+    expect(host.usage).toEqual({ executors: 0, values: 0 });
+    await host.close();
+  });
+
   it('asks one by one where the other side takes no batches, from the first refusal on', async () => {
     const methods: string[] = [];
     const calls: ExecutorCalls = {
