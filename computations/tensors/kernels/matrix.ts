@@ -50,7 +50,13 @@ function checkFused(call: KernelCall, output: ConcreteSpec): readonly ConcreteSp
     needed === (call.optional('preluActivationWeights') !== undefined),
     "preluActivationWeights are for the activation 'prelu' only",
   );
-  if (needed) call.typed('preluActivationWeights', FLOAT);
+  if (needed) {
+    const { shape } = call.typed('preluActivationWeights', FLOAT);
+    // The kernels go through the weights again and again: they are the last axes of the result.
+    const own = shape.slice(shape.findIndex((size) => size !== 1));
+    const fits = shapeSize(shape) === 1 || String(own) === String(output.shape.slice(-own.length));
+    call.require(fits, 'preluActivationWeights do not fit the result');
+  }
   return [output];
 }
 

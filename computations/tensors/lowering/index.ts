@@ -25,7 +25,7 @@ import {
   integerProduct,
   integerSquare,
   integerSquaredDifference,
-  transposedProduct,
+  product,
 } from './products.ts';
 import { type Emit, LoweredNode, type LoweringRule, type LoweringTarget } from './rule.ts';
 
@@ -34,7 +34,7 @@ const RULES: Readonly<Record<string, LoweringRule>> = {
   AvgPoolGrad: averagePoolGradient,
   MaxPool: maxPool,
   MaxPoolGrad: maxPoolGradient,
-  BatchMatMul: transposedProduct,
+  BatchMatMul: product,
   _FusedMatMul: fusedProduct,
   Cast: castToBool,
   Concat: concatenationOfOne,

@@ -1,10 +1,45 @@
 /** @file Matrix products, and arithmetic on integers. */
 
 import type { ValueId } from '../graph.ts';
+import { broadcast } from '../kernels/definition.ts';
 import type { LoweredNode, LoweringRule } from './rule.ts';
 
+export const product: LoweringRule = (node) => ownBatches(node) ?? transposedProduct(node);
+
+/**
+ * The kernels go through the matrices of both factors one by one, from the first again when there are no
+ * more. That is right where one has all axes of the other's batch and more before them; other batches that
+ * broadcast are written out before.
+ */
+const ownBatches: LoweringRule = (node) => {
+  if (node.target.name === 'native') return null;
+  const { a, b } = node.inputs() as Readonly<Record<'a' | 'b', ValueId>>;
+  const batchOf = (x: ValueId): readonly number[] => node.shape(x).slice(0, -2);
+  const all = broadcast(node.call(), batchOf(a), batchOf(b));
+  if ([a, b].every((x) => isCyclic(batchOf(x), all))) return null;
+  const whole = (x: ValueId): ValueId => {
+    const batch = batchOf(x);
+    if (isCyclic(batch, all)) return x;
+    const padded = [...Array<number>(all.length - batch.length).fill(1), ...batch];
+    const reps = [...all.map((size, axis) => (padded[axis] === size ? 1 : size)), 1, 1];
+    return node.emit(
+      'Tile',
+      { x: node.reshape(x, [...padded, ...node.shape(x).slice(-2)]) },
+      { reps },
+    );
+  };
+  return [node.emit(node.kernel, { ...node.inputs(), a: whole(a), b: whole(b) }, node.attributes)];
+};
+
+/** Whether a batch is the last axes of another one, which it is repeated along. */
+function isCyclic(batch: readonly number[], all: readonly number[]): boolean {
+  const first = batch.findIndex((size) => size !== 1);
+  const own = first < 0 ? [] : batch.slice(first);
+  return own.length === 0 || String(own) === String(all.slice(-own.length));
+}
+
 /** wasm multiplies transposed matrices some twelve times slower than it transposes them first. */
-export const transposedProduct: LoweringRule = (node) => {
+const transposedProduct: LoweringRule = (node) => {
   const { transposeA, transposeB } = node.attributes;
   if (node.target.name !== 'wasm' || (transposeA !== true && transposeB !== true)) return null;
   const inputs = {

@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadBackend, random, traceTensors } from '../../../computations/tensors/index.ts';
+import {
+  GraphBuilder,
+  loadBackend,
+  random,
+  traceTensors,
+} from '../../../computations/tensors/index.ts';
 import { tf } from '../../../computations/tensors/tfjs.ts';
-import { float32, int32 } from '../../../computations/types/index.ts';
-import { bool, float, int, numbers, runGraph } from './backends.helpers.ts';
+import { float32, int32, type TensorType } from '../../../computations/types/index.ts';
+import { bool, deviceOnly, float, int, numbers, runGraph } from './backends.helpers.ts';
 
 const cpu = await loadBackend({ prefer: 'cpu' });
 const wasm = await loadBackend({ prefer: 'wasm' });
@@ -233,6 +238,31 @@ describe('pitfalls of tracing', () => {
     await expect(runGraph(wasm, graph, values)).rejects.toThrow(
       withCode('execution.kernel_failed', /70000 is not within/),
     );
+  });
+
+  it('10: multiplies batches that broadcast in different axes', async () => {
+    const count = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
+    const { graph } = traceTensors([float32(2, 1, 1, 1), float32(1, 3, 1, 1)], (a, b) =>
+      tf.matMul(a, b),
+    );
+    for (const backend of [cpu, wasm, await deviceOnly('wasm')]) {
+      const [result] = await runGraph(backend, graph, [
+        float([2, 1, 1, 1], count(2)),
+        float([1, 3, 1, 1], count(3)),
+      ]);
+      expect(numbers(result)).toEqual([1, 2, 3, 2, 4, 6]);
+    }
+  });
+
+  it('10: refuses weights of an activation that wasm would not get through the result with', () => {
+    const builder = new GraphBuilder();
+    const [x, filter, weights] = [[1, 5, 5, 1], [1, 1, 1, 3], [7]].map((shape) =>
+      builder.parameter(float32(...shape) as TensorType),
+    ) as [number, number, number];
+    const attributes = { strides: [1, 1], pad: 'valid', activation: 'prelu' };
+    expect(() =>
+      builder.apply('FusedConv2D', { x, filter, preluActivationWeights: weights }, attributes),
+    ).toThrow(withCode('graph.type_mismatch'));
   });
 
   it('11: leaves no process-wide handlers behind', () => {
