@@ -79,7 +79,10 @@ export const SHAPING: KernelTable = {
       const x = call.typed('x', DEVICE_DTYPES);
       const perm = call.ints('perm');
       call.require(
-        perm.length === x.shape.length && new Set(perm).size === perm.length,
+        // The kernels take a list only.
+        Array.isArray(call.attribute('perm')) &&
+          perm.length === x.shape.length &&
+          new Set(perm).size === perm.length,
         'perm must name each axis once',
       );
       return [

@@ -15,7 +15,14 @@ import {
   paddedBefore,
 } from './convolution.ts';
 import { fusedProduct } from './fused.ts';
-import { concatenationOfOne, negativeZeroPadding, oneHot, segmentSum } from './indexing.ts';
+import {
+  clipToOne,
+  concatenationOfOne,
+  negativeZeroPadding,
+  oneHot,
+  scanFromFirstAxis,
+  segmentSum,
+} from './indexing.ts';
 import { batchNormalisation } from './normalisation.ts';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.ts';
 import {
@@ -37,7 +44,10 @@ const RULES: Readonly<Record<string, LoweringRule>> = {
   BatchMatMul: product,
   _FusedMatMul: fusedProduct,
   Cast: castToBool,
+  ClipByValue: clipToOne,
   Concat: concatenationOfOne,
+  Cumprod: scanFromFirstAxis,
+  Cumsum: scanFromFirstAxis,
   Select: selectBool,
   Conv2D: paddedBefore,
   DepthwiseConv2dNative: paddedBefore,

@@ -56,6 +56,25 @@ export const negativeZeroPadding: LoweringRule = (node) => {
   return [x];
 };
 
+/** The kernels take an axis that counts from the end for another one, and read beside the tensor. */
+export const scanFromFirstAxis: LoweringRule = (node) => {
+  const axis = node.call().int('axis');
+  if (axis >= 0) return null;
+  const x = node.input('x');
+  const attributes = { ...node.attributes, axis: axis + node.shape(x).length };
+  return [node.emit(node.kernel, { x }, attributes)];
+};
+
+/** wasm leaves its output as it was in memory where the bounds are no interval. */
+export const clipToOne: LoweringRule = (node) => {
+  const [least, most] = [node.call().number('clipValueMin'), node.call().number('clipValueMax')];
+  if (node.target.name !== 'wasm' || least < most) return null;
+  const bound = (value: number): ValueId =>
+    node.emit('Fill', {}, { shape: [], value, dtype: 'float32' });
+  const raised = node.emit('Maximum', { a: node.input('x'), b: bound(least) });
+  return [node.emit('Minimum', { a: raised, b: bound(most) })];
+};
+
 /** The native kernel wants two tensors at least. */
 export const concatenationOfOne: LoweringRule = (node) => {
   const [x, ...others] = Object.values(node.inputs());

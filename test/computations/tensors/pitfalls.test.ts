@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  type Attributes,
   GraphBuilder,
   loadBackend,
   random,
@@ -251,6 +252,21 @@ describe('pitfalls of tracing', () => {
         float([1, 3, 1, 1], count(3)),
       ]);
       expect(numbers(result)).toEqual([1, 2, 3, 2, 4, 6]);
+    }
+  });
+
+  it('10: adds up along an axis that counts from the end, and clips to one number', async () => {
+    for (const backend of [cpu, await deviceOnly('cpu'), await deviceOnly('wasm')]) {
+      const run = async (kernel: string, attributes: Attributes) => {
+        const builder = new GraphBuilder();
+        const x = builder.parameter(float32(2, 2) as TensorType);
+        const graph = builder.build([builder.apply(kernel, { x }, attributes)]);
+        return numbers((await runGraph(backend, graph, [float([2, 2], [1, 2, 3, 4])]))[0]);
+      };
+      expect(await run('Cumsum', { axis: -1 })).toEqual([1, 3, 3, 7]);
+      expect(await run('Cumprod', { axis: -2 })).toEqual([1, 2, 3, 8]);
+      expect(await run('ClipByValue', { clipValueMin: 2, clipValueMax: 2 })).toEqual([2, 2, 2, 2]);
+      await expect(run('Transpose', { perm: 0 })).rejects.toEqual(withCode('graph.type_mismatch'));
     }
   });
 
