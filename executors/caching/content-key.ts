@@ -3,9 +3,8 @@
  * that a key is short however large the value is, and nobody can make two values share one.
  */
 
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { sha256 as platformSha256 } from '#crypto';
+import { sha256 } from '#crypto';
 import { type BuildingBlock, childBlocks } from '../../computations/building-blocks.ts';
 import {
   compactNotation,
@@ -79,7 +78,7 @@ export function keyOf(...parts: readonly string[]): string {
     bytes.set(lengthPrefix(written), end);
     end += PREFIX_BYTES + written;
   }
-  return bytesToHex(platformSha256(bytes.subarray(0, end)));
+  return bytesToHex(sha256(bytes.subarray(0, end)));
 }
 
 const blockKeys = new WeakMap<BuildingBlock, string>();
@@ -103,9 +102,14 @@ const encoder = new TextEncoder();
 const LARGE = 16_384;
 
 async function digest(parts: readonly Uint8Array[]): Promise<Uint8Array> {
-  const hash = sha256.create();
-  for (const part of await Promise.all(parts.map(shortened))) hash.update(part);
-  return hash.digest();
+  const short = await Promise.all(parts.map(shortened));
+  const bytes = new Uint8Array(short.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const part of short) {
+    bytes.set(part, end);
+    end += part.length;
+  }
+  return sha256(bytes);
 }
 
 function shortened(part: Uint8Array): Uint8Array | Promise<Uint8Array> {
