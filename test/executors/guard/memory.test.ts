@@ -66,22 +66,10 @@ async function publicResult(
   }
 }
 
-const WINDOWS = { strides: [1, 1], pad: 'valid', dataFormat: 'NHWC', dilations: [1, 1] };
-
 describe('what was in memory before', () => {
   test.each<[string, { readonly [name: string]: TensorValue }, Attributes]>([
-    [
-      'FusedConv2D',
-      { x: ones(1, 100, 100, 1), filter: ones(1, 1, 1, 3), preluActivationWeights: ones(4999) },
-      { ...WINDOWS, activation: 'prelu' },
-    ],
-    [
-      'FusedDepthwiseConv2D',
-      { x: ones(1, 100, 100, 3), filter: ones(1, 1, 3, 1), preluActivationWeights: ones(4999) },
-      { ...WINDOWS, activation: 'prelu' },
-    ],
-    ['BatchMatMul', { a: ones(50, 1, 20, 2), b: ones(1, 50, 2, 12) }, {}],
-    ['ClipByValue', { x: ones(SIZE) }, { clipValueMin: 2, clipValueMax: 1 }],
+    ['BatchMatMul', { a: ones(173, 0), b: ones(0, 173) }, {}],
+    ['MaxPool', { x: ones(2, 1, 5001, 3) }, { filterSize: [3], strides: 2, pad: 2 }],
   ])('does not come out by %s', async (kernel, inputs, attributes) => {
     await workOnSecrets();
     const leaked = (await publicResult(kernel, inputs, attributes))?.filter(
