@@ -32,9 +32,8 @@ export function partsOfMessage(schema: DescMessage, bytes: Uint8Array, most = MA
         reader.skip(wireType, number);
       } else {
         const size = reader.uint32();
-        const end = reader.pos + size;
-        // Decoders read on beyond the end of the message around it.
-        if (end > inner.end) return Number.POSITIVE_INFINITY;
+        // It may say to be longer than the message around it: decoders read on then, and so does this.
+        const end = Math.min(reader.pos + size, bytes.length);
         parts += field.each * (field.leastBytes === undefined ? 1 : size / field.leastBytes);
         if (field.message === undefined) reader.pos = end;
         else open.push({ fields: fieldsOf(field.message), end });
