@@ -25,8 +25,7 @@ export class Peers implements AsyncDisposable {
     this.identities = simulatedIdentities(SEED);
     this.coordinator = coordinator;
     this.#clients = clients;
-    mkdirSync(BUNDLES, { recursive: true });
-    this.#folder = mkdtempSync(join(BUNDLES, 'peer-'));
+    this.#folder = bundleFolder();
   }
 
   /**
@@ -65,24 +64,17 @@ export class Peers implements AsyncDisposable {
   }
 
   async #start(processes: number): Promise<void> {
-    await bundle(this.#folder);
+    await bundle(this.#folder, ['peer-process.ts']);
     const script = join(this.#folder, 'peer-process.js');
     const places = Array.from({ length: this.#clients }, (_, place) => place);
     let started = 0;
     for (let i = 0; i < processes; i += 1) {
       const mine = places.filter((place) => place % processes === i).map(String);
-      const options = mine.length > 1 ? [] : SMALL_HEAP;
+      const options = processes > 10 ? SMALL_HEAP : [];
       const seed = Buffer.from(SEED).toString('hex');
       const child = spawn(
         process.execPath,
-        [
-          ...options,
-
-          script,
-          this.coordinator.address,
-          seed,
-          ...mine,
-        ],
+        [...options, script, this.coordinator.address, seed, ...mine],
         { stdio: ['ignore', 'ignore', 'inherit'] },
       );
       this.#processes.push(child);
@@ -102,13 +94,19 @@ const SEED = new Uint8Array(32).fill(7);
 /** For the clients that are connected when this has passed, or none. */
 const START_MS = 300_000;
 
-/** One client has little on its heap, and fifty heaps are in one memory. */
+/** Of fifty processes, whose heaps are in one memory. */
 const SMALL_HEAP = ['--max-semi-space-size=4', '--max-old-space-size=256'];
 
-/** @param folder gets `peer-process.js`. */
-async function bundle(folder: string): Promise<void> {
-  const script = fileURLToPath(new URL('./bundle-peer.ts', import.meta.url));
-  await promisify(execFile)(process.execPath, ['--import', 'tsx', script, folder]);
+/** A new folder in which bundles find their packages. Whoever asked for it removes it. */
+export function bundleFolder(): string {
+  mkdirSync(BUNDLES, { recursive: true });
+  return mkdtempSync(join(BUNDLES, 'bundle-'));
+}
+
+/** @param scripts of this folder; the other gets each as JavaScript. */
+export async function bundle(folder: string, scripts: readonly string[]): Promise<void> {
+  const bundler = fileURLToPath(new URL('./bundle.ts', import.meta.url));
+  await promisify(execFile)(process.execPath, ['--import', 'tsx', bundler, folder, ...scripts]);
 }
 
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {

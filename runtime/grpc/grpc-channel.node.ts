@@ -51,7 +51,7 @@ export interface GrpcChannelOptions {
   readonly keepaliveTimeoutMs?: number;
   /** The longest pause between two attempts to connect, in milliseconds. @default 5000 */
   readonly maxReconnectMs?: number;
-  /** What the server may send before it hears from us, in bytes. @default 1 MiB */
+  /** What the server may send before it hears from us, in bytes. @default 4 MiB */
   readonly receiveWindowBytes?: number;
 }
 
@@ -276,4 +276,4 @@ const LINK_OPTIONS: ChannelOptions = {
 
 const DEFAULT_WAIT_MS = 10_000;
 const DEFAULT_MESSAGE_BYTES = 256 * 2 ** 20;
-const DEFAULT_WINDOW_BYTES = 2 ** 20;
+const DEFAULT_WINDOW_BYTES = 4 * 2 ** 20;

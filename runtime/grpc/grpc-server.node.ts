@@ -70,7 +70,7 @@ export interface GrpcServerLimits {
   readonly maxConnectionAgeGraceMs: number;
   /** How long a connection without calls is kept. @default for ever */
   readonly maxConnectionIdleMs: number;
-  /** What a peer may send on a connection before it hears from us, in bytes. @default 1 MiB */
+  /** What a peer may send on a connection before it hears from us, in bytes. @default 4 MiB */
   readonly receiveWindowBytes: number;
 }
 
@@ -265,7 +265,7 @@ const DEFAULT_LIMITS: GrpcServerLimits = {
   maxConnectionAgeMs: Number.POSITIVE_INFINITY,
   maxConnectionAgeGraceMs: 30_000,
   maxConnectionIdleMs: Number.POSITIVE_INFINITY,
-  receiveWindowBytes: 2 ** 20,
+  receiveWindowBytes: 4 * 2 ** 20,
 };
 
 /** Who listens on all addresses is reached on that of this machine. */
