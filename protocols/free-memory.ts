@@ -39,6 +39,9 @@ function sentToNobody(): ((memory: ArrayBuffer) => void) | undefined {
   });
   port2.close();
   return (memory) => {
-    if (isClosed) port1.postMessage(null, [memory]);
+    if (isClosed && memory.byteLength >= WORTH_BYTES) port1.postMessage(null, [memory]);
   };
 }
+
+/** Below it, handing over takes longer than collecting (measured with the 64 KiB of mask expansion). */
+const WORTH_BYTES = 128 * 1024;
