@@ -4,7 +4,7 @@
  */
 
 import { ExecutionError, TransportError } from '../computations/types/index.ts';
-import { delay } from '../executors/remote/retry.ts';
+import { delay } from '../executors/remote/client/retry.ts';
 import type { Invocation } from './invocation.ts';
 
 export interface InvocationRetry {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { federatedComputation, tensorComputation } from '../../computations/index.ts';
 import { atClients, int32, TensorValue } from '../../computations/types/index.ts';
-import { RemoteExecutor } from '../../executors/remote/remote-executor.ts';
+import { RemoteExecutor } from '../../executors/remote/client/remote-executor.ts';
 import { federatedMap } from '../../intrinsics/index.ts';
 import type { Benchmark, BenchmarkFigure } from '../benchmark.ts';
 import { bundle, bundleFolder, Peers } from '../support/peers.ts';

@@ -6,7 +6,7 @@
 
 import { spawn } from 'node:child_process';
 import { TensorValue, tensorOfShape } from '../../computations/types/index.ts';
-import { RemoteExecutor } from '../../executors/remote/remote-executor.ts';
+import { RemoteExecutor } from '../../executors/remote/client/remote-executor.ts';
 import { Coordinator } from '../../runtime/dial-in/coordinator.node.ts';
 import { median } from './secagg-round.ts';
 

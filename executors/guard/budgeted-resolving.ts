@@ -5,7 +5,7 @@ import type { Executor, RequestOptions } from '../executor.ts';
 import { breathe } from '../interruption.ts';
 import { ReferenceResolvingExecutor } from '../reference-resolving.ts';
 import type { ValueNode } from '../value-tree.ts';
-import { LimitExceeded } from './syntax-limits.ts';
+import { LimitExceeded } from './policy/syntax-limits.ts';
 
 export class BudgetedResolvingExecutor extends ReferenceResolvingExecutor {
   readonly #limit: 'calls' | 'elementCalls';

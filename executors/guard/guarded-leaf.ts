@@ -26,11 +26,16 @@ import {
 import { secAggOperators } from '../secure/secagg/operators.ts';
 import type { AuditSink } from './audit.ts';
 import { BudgetedResolvingExecutor } from './budgeted-resolving.ts';
-import { guardPolicy } from './check-policy.ts';
-import { checkedSource } from './data-rules.ts';
 import { GuardingExecutor } from './guarding-executor.ts';
-import { type GuardedPaillierOptions, paillierUnder } from './paillier-terms.ts';
-import type { GuardPolicy, GuardPolicyOptions, GuardProtocol, ProtocolRules } from './policy.ts';
+import { guardPolicy } from './policy/check-policy.ts';
+import { checkedSource } from './policy/data-rules.ts';
+import { type GuardedPaillierOptions, paillierUnder } from './policy/paillier-terms.ts';
+import type {
+  GuardPolicy,
+  GuardPolicyOptions,
+  GuardProtocol,
+  ProtocolRules,
+} from './policy/policy.ts';
 
 export interface GuardedLeafOptions {
   /** Runs what has private data in it; may be shared by many leaves. */

@@ -32,13 +32,13 @@ import type { Operator } from '../leaf/operator.ts';
 import { checkValue } from '../watching/check-value.ts';
 import { AuditLog, type AuditSink } from './audit.ts';
 import { BudgetedResolvingExecutor } from './budgeted-resolving.ts';
-import { guardPolicy } from './check-policy.ts';
 import { GuardedValue, type Held } from './guarded-value.ts';
 import { LabellingExecutor } from './labelling-executor.ts';
-import type { GuardPolicy, GuardPolicyOptions } from './policy.ts';
+import { guardPolicy } from './policy/check-policy.ts';
+import type { GuardPolicy, GuardPolicyOptions } from './policy/policy.ts';
+import { ReleaseRules } from './policy/release-rules.ts';
+import { LimitExceeded, SyntaxLimits } from './policy/syntax-limits.ts';
 import { refused } from './refusals.ts';
-import { ReleaseRules } from './release-rules.ts';
-import { LimitExceeded, SyntaxLimits } from './syntax-limits.ts';
 
 export interface GuardOptions {
   /** @default `DEFAULT_GUARD_POLICY` */

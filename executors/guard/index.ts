@@ -1,10 +1,10 @@
 /** @file The guard of a client: its policy, its log, and the executor that keeps to them. */
 
 export type { AuditEntry, AuditSink } from './audit.ts';
-export { guardPolicy, parseGuardPolicy } from './check-policy.ts';
 export { type GuardedLeafOptions, guardedLeaf } from './guarded-leaf.ts';
 export { GuardingExecutor, type GuardOptions } from './guarding-executor.ts';
-export type { GuardedPaillierOptions } from './paillier-terms.ts';
+export { guardPolicy, parseGuardPolicy } from './policy/check-policy.ts';
+export type { GuardedPaillierOptions } from './policy/paillier-terms.ts';
 export {
   DEFAULT_GUARD_POLICY,
   GUARD_PROTOCOLS,
@@ -13,5 +13,5 @@ export {
   type GuardPolicyOptions,
   type GuardProtocol,
   type ProtocolRules,
-} from './policy.ts';
+} from './policy/policy.ts';
 export { PLAYED_ROLES, type PlayedRole, type RoleLeafOptions, roleLeaf } from './role-leaf.ts';

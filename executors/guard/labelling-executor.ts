@@ -25,7 +25,6 @@ import { LayerExecutor } from '../tree-executor.ts';
 import { releaseAll, StructNode, TargetNode, type ValueNode } from '../value-tree.ts';
 import { memoryOf } from '../watching/value-size.ts';
 import type { AuditLog } from './audit.ts';
-import { dataIn, problemOfData } from './data-rules.ts';
 import { generalFailure, isOfExecutor, isPublic } from './failures.ts';
 import {
   functionsIn,
@@ -37,7 +36,10 @@ import {
   provenanceOf,
 } from './labels.ts';
 import { leastBytes, placeholderOf } from './placeholder.ts';
-import type { GuardPolicy } from './policy.ts';
+import { dataIn, problemOfData } from './policy/data-rules.ts';
+import type { GuardPolicy } from './policy/policy.ts';
+import type { ReleaseRules } from './policy/release-rules.ts';
+import { LimitExceeded } from './policy/syntax-limits.ts';
 import {
   type Provenance,
   provenanceOfBlock,
@@ -48,8 +50,6 @@ import {
 } from './provenance.ts';
 import { PublicWork } from './public-work.ts';
 import { PRIVATE_VALUES, type Refusal, refused } from './refusals.ts';
-import type { ReleaseRules } from './release-rules.ts';
-import { LimitExceeded } from './syntax-limits.ts';
 
 export interface LabellingOptions {
   readonly policy: GuardPolicy;

@@ -14,11 +14,11 @@ import { keyHolderOperators } from '../secure/paillier/key-holder-operators.ts';
 import { keyOperators } from '../secure/paillier/key-operators.ts';
 import type { PaillierPolicy } from '../secure/paillier/policy.ts';
 import type { AuditSink } from './audit.ts';
-import { guardPolicy } from './check-policy.ts';
 import { guardedLeaf } from './guarded-leaf.ts';
 import type { GuardingExecutor } from './guarding-executor.ts';
-import { type GuardedPaillierOptions, paillierUnder } from './paillier-terms.ts';
-import type { GuardPolicyOptions } from './policy.ts';
+import { guardPolicy } from './policy/check-policy.ts';
+import { type GuardedPaillierOptions, paillierUnder } from './policy/paillier-terms.ts';
+import type { GuardPolicyOptions } from './policy/policy.ts';
 
 /** Roles that a process of its own can play. */
 export const PLAYED_ROLES = ['aggregator', 'key_holder'] as const;

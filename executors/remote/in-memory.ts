@@ -9,13 +9,6 @@ import type {
   BatchResponse,
 } from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import { joinPieces } from '../../computations/wire/index.ts';
-import {
-  batchRequestPieces,
-  batchResponsePieces,
-  decodeBatchRequest,
-  decodeBatchResponse,
-} from './batch-codec.ts';
-import { callLimit } from './call-limit.ts';
 import type {
   CallOptions,
   ExecutorCalls,
@@ -24,6 +17,15 @@ import type {
   ExecutorResponse,
   ServedMethod,
 } from './calls.ts';
+import { delay } from './client/retry.ts';
+import { callLimit } from './host/call-limit.ts';
+import { takeBack, takeBackBatch } from './host/serve.ts';
+import {
+  batchRequestPieces,
+  batchResponsePieces,
+  decodeBatchRequest,
+  decodeBatchResponse,
+} from './messages/batch-codec.ts';
 import {
   decodeRequest,
   decodeResponse,
@@ -32,11 +34,9 @@ import {
   isExecutorMethod,
   type MessageLimits,
   requireSize,
-} from './message-codec.ts';
-import { delay } from './retry.ts';
-import { takeBack, takeBackBatch } from './serve.ts';
+} from './messages/message-codec.ts';
+import { decodeStatus, encodeStatus } from './messages/status-codec.ts';
 import { type CallStatus, errorOf, statusOf, transportError } from './status.ts';
-import { decodeStatus, encodeStatus } from './status-codec.ts';
 
 export interface InMemoryOptions {
   /** The longest message either way. @default 2 GiB less one byte, like gRPC's */

@@ -8,13 +8,16 @@ export type {
   ExecutorResponse,
   ServedMethod,
 } from './calls.ts';
+export { RemoteExecutor, type RemoteExecutorOptions } from './client/remote-executor.ts';
+export { type Retry, RetryingCalls, type RetryOptions } from './client/retry.ts';
 export {
   ConnectedCalls,
   ExecutorHost,
   type ExecutorHostOptions,
   type HostLimits,
   type HostUsage,
-} from './host.ts';
+} from './host/host.ts';
+export { takeBack, takeBackBatch } from './host/serve.ts';
 export { type Crossing, type Fault, type InMemoryOptions, inMemoryCalls } from './in-memory.ts';
 export {
   decodeRequest,
@@ -25,9 +28,6 @@ export {
   type MessageLimits,
   requestPieces,
   responsePieces,
-} from './message-codec.ts';
-export { RemoteExecutor, type RemoteExecutorOptions } from './remote-executor.ts';
-export { type Retry, RetryingCalls, type RetryOptions } from './retry.ts';
-export { takeBack, takeBackBatch } from './serve.ts';
+} from './messages/message-codec.ts';
+export { decodeStatus, encodeStatus, MAX_STATUS_BYTES } from './messages/status-codec.ts';
 export { type CallStatus, errorOf, statusCodeOf, statusOf, transportError } from './status.ts';
-export { decodeStatus, encodeStatus, MAX_STATUS_BYTES } from './status-codec.ts';

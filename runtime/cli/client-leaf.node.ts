@@ -5,8 +5,8 @@
 
 import { loadBackend } from '../../computations/tensors/index.ts';
 import type { AuditSink } from '../../executors/guard/audit.ts';
-import { guardPolicy } from '../../executors/guard/check-policy.ts';
 import { guardedLeaf } from '../../executors/guard/guarded-leaf.ts';
+import { guardPolicy } from '../../executors/guard/policy/check-policy.ts';
 import { type PlayedRole, roleLeaf } from '../../executors/guard/role-leaf.ts';
 import {
   type Identity,

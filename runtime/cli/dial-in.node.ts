@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Executor } from '../../executors/executor.ts';
-import type { GuardPolicy } from '../../executors/guard/policy.ts';
+import type { GuardPolicy } from '../../executors/guard/policy/policy.ts';
 import { ClientProcess } from '../dial-in/client-process.node.ts';
 import type { GrpcCredentials } from '../grpc/credentials.node.ts';
 import type { Logger } from '../logging/index.ts';

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+
 /** @file The program `fedloom`. */
 
+import { runCommand } from './commands/run-command.node.ts';
 import { endWithParent } from './parent.node.ts';
-import { runCommand } from './run-command.node.ts';
 import { errorScreen } from './screen.node.ts';
 
 // The first request to stop is asked for; whoever repeats it means it.

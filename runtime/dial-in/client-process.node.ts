@@ -4,7 +4,7 @@
  */
 
 import type { Executor } from '../../executors/executor.ts';
-import { ExecutorHost, type HostLimits } from '../../executors/remote/host.ts';
+import { ExecutorHost, type HostLimits } from '../../executors/remote/host/host.ts';
 import { transportError } from '../../executors/remote/status.ts';
 import type { GrpcCredentials } from '../grpc/credentials.node.ts';
 import { openGrpcLink } from '../grpc/grpc-channel.node.ts';

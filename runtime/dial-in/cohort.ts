@@ -5,7 +5,7 @@
 
 import { ValueError } from '../../computations/types/index.ts';
 import type { ExecutorFactory } from '../../executors/executor.ts';
-import { RemoteExecutor } from '../../executors/remote/remote-executor.ts';
+import { RemoteExecutor } from '../../executors/remote/client/remote-executor.ts';
 import type { IdentityProvider } from '../../executors/secure/identities.ts';
 import { type SecureStackProvider, toSecureStack } from '../../executors/secure/secure-stack.ts';
 import type { IdentityRoster } from '../../protocols/index.ts';

@@ -5,12 +5,12 @@ import { ExecutorGroup } from '../../computations/wire/index.ts';
 import { interruptible } from '../../executors/interruption.ts';
 import { serveWithinSpan } from '../../executors/remote/call-spans.ts';
 import type { ExecutorCalls, ExecutorMethod } from '../../executors/remote/calls.ts';
+import { takeBack } from '../../executors/remote/host/serve.ts';
 import {
   decodeRequest,
   encodeResponse,
   isExecutorMethod,
-} from '../../executors/remote/message-codec.ts';
-import { takeBack } from '../../executors/remote/serve.ts';
+} from '../../executors/remote/messages/message-codec.ts';
 import { transportError } from '../../executors/remote/status.ts';
 import type { PeerIdentity } from '../remote/link.ts';
 import { peerOf } from './grpc-link.node.ts';

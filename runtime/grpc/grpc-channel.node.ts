@@ -20,7 +20,7 @@ import type {
   ExecutorRequest,
   ExecutorResponse,
 } from '../../executors/remote/calls.ts';
-import { decodeResponse, encodeRequest } from '../../executors/remote/message-codec.ts';
+import { decodeResponse, encodeRequest } from '../../executors/remote/messages/message-codec.ts';
 import { transportError } from '../../executors/remote/status.ts';
 import { activeTraceparent } from '../../executors/remote/traceparent.ts';
 import type { Link } from '../remote/link.ts';

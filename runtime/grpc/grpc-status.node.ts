@@ -4,8 +4,8 @@
  */
 
 import { Metadata, type ServiceError, type StatusObject } from '@grpc/grpc-js';
+import { decodeStatus, encodeStatus } from '../../executors/remote/messages/status-codec.ts';
 import { type CallStatus, errorOf, statusOf } from '../../executors/remote/status.ts';
-import { decodeStatus, encodeStatus } from '../../executors/remote/status-codec.ts';
 
 /** What a caller is told of an error. */
 export function grpcStatusOf(error: unknown): StatusObject {

@@ -12,8 +12,8 @@ import type { ExecutorCalls } from '../../executors/remote/calls.ts';
 import {
   RemoteExecutor,
   type RemoteExecutorOptions,
-} from '../../executors/remote/remote-executor.ts';
-import type { RetryOptions } from '../../executors/remote/retry.ts';
+} from '../../executors/remote/client/remote-executor.ts';
+import type { RetryOptions } from '../../executors/remote/client/retry.ts';
 import { type SecureStack, toSecureStack } from '../../executors/secure/secure-stack.ts';
 import { combinersOf } from '../client-tree.ts';
 import { managedExecutorFactory } from '../managed-factory.ts';

@@ -5,8 +5,8 @@
 
 import { open } from 'node:fs/promises';
 import { ValueError } from '../../computations/types/index.ts';
-import { parseGuardPolicy } from '../../executors/guard/check-policy.ts';
-import type { GuardPolicy } from '../../executors/guard/policy.ts';
+import { parseGuardPolicy } from '../../executors/guard/policy/check-policy.ts';
+import type { GuardPolicy } from '../../executors/guard/policy/policy.ts';
 
 export const POLICY_FORMAT = 'fedloom policy';
 export const POLICY_VERSION = 1;

@@ -11,7 +11,6 @@ import {
   ResponseSchema,
 } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
 import { type Pieces, piecesOf } from '../../../computations/wire/index.ts';
-import { batchResponsePieces, decodeBatchRequest } from '../../../executors/remote/batch-codec.ts';
 import type {
   CallOptions,
   ExecutorCalls,
@@ -20,15 +19,19 @@ import type {
   ExecutorResponse,
   ServedMethod,
 } from '../../../executors/remote/calls.ts';
+import { takeBack, takeBackBatch } from '../../../executors/remote/host/serve.ts';
+import {
+  batchResponsePieces,
+  decodeBatchRequest,
+} from '../../../executors/remote/messages/batch-codec.ts';
 import {
   decodeRequest,
   isExecutorMethod,
   type MessageLimits,
   responsePieces,
-} from '../../../executors/remote/message-codec.ts';
-import { takeBack, takeBackBatch } from '../../../executors/remote/serve.ts';
+} from '../../../executors/remote/messages/message-codec.ts';
+import { encodeStatus } from '../../../executors/remote/messages/status-codec.ts';
 import { statusOf, transportError } from '../../../executors/remote/status.ts';
-import { encodeStatus } from '../../../executors/remote/status-codec.ts';
 import { Assembly, ByteBudget } from './assembly.ts';
 import { isExhausted } from './caller.ts';
 import { type IncomingPart, violation } from './frames.ts';

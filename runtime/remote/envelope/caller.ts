@@ -12,7 +12,6 @@ import {
 } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
 import type { Pieces } from '../../../computations/wire/index.ts';
 import { onAbort } from '../../../executors/interruption.ts';
-import { batchRequestPieces, decodeBatchResponse } from '../../../executors/remote/batch-codec.ts';
 import type {
   CallOptions,
   ExecutorCalls,
@@ -22,12 +21,16 @@ import type {
   ServedMethod,
 } from '../../../executors/remote/calls.ts';
 import {
+  batchRequestPieces,
+  decodeBatchResponse,
+} from '../../../executors/remote/messages/batch-codec.ts';
+import {
   decodeResponse,
   type MessageLimits,
   requestPieces,
-} from '../../../executors/remote/message-codec.ts';
+} from '../../../executors/remote/messages/message-codec.ts';
+import { decodeStatus } from '../../../executors/remote/messages/status-codec.ts';
 import { errorOf, transportError } from '../../../executors/remote/status.ts';
-import { decodeStatus } from '../../../executors/remote/status-codec.ts';
 import { activeTraceparent } from '../../../executors/remote/traceparent.ts';
 import { Assembly, ByteBudget } from './assembly.ts';
 import { type IncomingPart, violation } from './frames.ts';

@@ -17,7 +17,7 @@ import {
   ValueSchema,
 } from '../../../computations/wire/gen/tensorflow_federated/proto/v0/executor_pb.ts';
 import { partsOfMessage } from '../../../computations/wire/index.ts';
-import { decodeRequest, decodeResponse } from '../../../executors/remote/message-codec.ts';
+import { decodeRequest, decodeResponse } from '../../../executors/remote/messages/message-codec.ts';
 
 const MIB = 2 ** 20;
 const limits = { maxBytes: 256 * MIB };

@@ -6,7 +6,7 @@ import { loadBackend } from '../../../computations/tensors/index.ts';
 import { AuditLog } from '../../../executors/guard/audit.ts';
 import { guardPolicy } from '../../../executors/guard/index.ts';
 import { LabellingExecutor } from '../../../executors/guard/labelling-executor.ts';
-import { ReleaseRules } from '../../../executors/guard/release-rules.ts';
+import { ReleaseRules } from '../../../executors/guard/policy/release-rules.ts';
 import type { Operator } from '../../../executors/leaf/operator.ts';
 import { defineOperator } from '../../../executors/secure/define-operator.ts';
 import { memoryLedger } from '../../../protocols/index.ts';

@@ -9,7 +9,7 @@ import {
   guardPolicy,
   parseGuardPolicy,
 } from '../../../executors/guard/index.ts';
-import { ReleaseRules } from '../../../executors/guard/release-rules.ts';
+import { ReleaseRules } from '../../../executors/guard/policy/release-rules.ts';
 import type { ReleaseTerms } from '../../../executors/leaf/operator.ts';
 import { memoryLedger } from '../../../protocols/index.ts';
 

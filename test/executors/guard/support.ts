@@ -39,9 +39,9 @@ import {
 } from '../../../executors/guard/index.ts';
 import type { DataSource } from '../../../executors/leaf/data-source.ts';
 import type { ProgressStep } from '../../../executors/progress.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
 import type { IdentityProvider } from '../../../executors/secure/identities.ts';
 import type { SecureAggregation } from '../../../executors/secure/index.ts';
 import { BYTES, bytesValue, participant } from '../../../executors/secure/participant.ts';

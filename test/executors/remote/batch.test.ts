@@ -5,10 +5,10 @@ import { BatchRequestSchema } from '../../../computations/wire/gen/fedloom/v1/ba
 import { blockToValueMessage, toValueMessage } from '../../../computations/wire/index.ts';
 import type { ExecutorValue } from '../../../executors/executor.ts';
 import type { ExecutorCalls, ServedMethod } from '../../../executors/remote/calls.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
-import { smallMessageBytes } from '../../../executors/remote/sent-values.ts';
+import { smallMessageBytes } from '../../../executors/remote/messages/sent-values.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import { leafExecutor } from '../../../runtime/index.ts';
 import { addConstant, appendDigit, failUnlessSmall, INT, int, ints } from '../blocks.ts';

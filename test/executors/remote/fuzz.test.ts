@@ -9,10 +9,10 @@ import {
   toValueMessage,
 } from '../../../computations/wire/index.ts';
 import type { ExecutorMethod } from '../../../executors/remote/calls.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
-import { decodeRequest, encodeRequest } from '../../../executors/remote/message-codec.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
+import { decodeRequest, encodeRequest } from '../../../executors/remote/messages/message-codec.ts';
+import { decodeStatus, encodeStatus } from '../../../executors/remote/messages/status-codec.ts';
 import { statusOf } from '../../../executors/remote/status.ts';
-import { decodeStatus, encodeStatus } from '../../../executors/remote/status-codec.ts';
 import { leafExecutor } from '../../../runtime/index.ts';
 import { dataType, placedDataType, plainDataOf } from '../../arbitraries/types.ts';
 import { addConstant, INT, int } from '../blocks.ts';

@@ -6,7 +6,7 @@ import type { Cardinalities, Executor } from '../../../executors/executor.ts';
 import { FederatingExecutor } from '../../../executors/placed/federating.ts';
 import { ReferenceResolvingExecutor } from '../../../executors/reference-resolving.ts';
 import type { ExecutorCalls } from '../../../executors/remote/calls.ts';
-import { ExecutorHost, type ExecutorHostOptions } from '../../../executors/remote/host.ts';
+import { ExecutorHost, type ExecutorHostOptions } from '../../../executors/remote/host/host.ts';
 import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import { leafExecutor } from '../../../runtime/index.ts';

@@ -13,9 +13,9 @@ import {
 } from 'fedloom';
 import { expect, it } from 'vitest';
 import { loadBackend } from '../../../computations/tensors/index.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
 import { toSecureStack } from '../../../executors/secure/secure-stack.ts';
 import { leafExecutor } from '../../../runtime/index.ts';
 import { remote, watchRejections } from './remote.helpers.ts';

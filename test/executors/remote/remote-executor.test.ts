@@ -13,12 +13,12 @@ import {
 } from '../../../computations/types/index.ts';
 import type { Executor } from '../../../executors/executor.ts';
 import type { ExecutorCalls } from '../../../executors/remote/calls.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
-import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
 import {
   RemoteExecutor,
   type RemoteExecutorOptions,
-} from '../../../executors/remote/remote-executor.ts';
+} from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
+import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import { leafExecutor } from '../../../runtime/index.ts';
 import { federatedInts, INT, int, plain } from '../blocks.ts';

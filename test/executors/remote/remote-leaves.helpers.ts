@@ -2,9 +2,9 @@
 
 import { loadBackend } from '../../../computations/tensors/index.ts';
 import type { Executor } from '../../../executors/executor.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
 import {
   type SecureStack,
   type SecureStackProvider,

@@ -13,7 +13,7 @@ import {
 import { toValueMessage } from '../../../computations/wire/index.ts';
 import type { ExecutorValue } from '../../../executors/executor.ts';
 import { forMany } from '../../../executors/leaf/shared-tensor.ts';
-import { encodeRequest, requestPieces } from '../../../executors/remote/message-codec.ts';
+import { encodeRequest, requestPieces } from '../../../executors/remote/messages/message-codec.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import { addConstant, federatedInts, INT, identity, int, mixed, plain, seven } from '../blocks.ts';
 import { remote, watchRejections } from './remote.helpers.ts';

@@ -2,12 +2,12 @@
 
 import { afterEach, beforeEach, expect } from 'vitest';
 import type { ExecutorCalls, ExecutorMethod } from '../../../executors/remote/calls.ts';
-import { ExecutorHost, type ExecutorHostOptions } from '../../../executors/remote/host.ts';
-import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
 import {
   RemoteExecutor,
   type RemoteExecutorOptions,
-} from '../../../executors/remote/remote-executor.ts';
+} from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost, type ExecutorHostOptions } from '../../../executors/remote/host/host.ts';
+import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
 import { leafExecutor } from '../../../runtime/index.ts';
 import { type TrackedBackend, trackedBackend } from '../tracked-backend.ts';
 import { settled } from './requests.helpers.ts';

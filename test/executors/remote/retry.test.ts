@@ -8,10 +8,14 @@ import type {
   ExecutorCalls,
   ExecutorMethod,
 } from '../../../executors/remote/calls.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
+import {
+  type Retry,
+  RetryingCalls,
+  type RetryOptions,
+} from '../../../executors/remote/client/retry.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
-import { type Retry, RetryingCalls, type RetryOptions } from '../../../executors/remote/retry.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import { leafExecutor } from '../../../runtime/index.ts';
 import { addConstant, INT, int, plain } from '../blocks.ts';

@@ -14,16 +14,16 @@ import {
   ValueError,
 } from '../../../computations/types/index.ts';
 import {
+  decodeStatus,
+  encodeStatus,
+  MAX_STATUS_BYTES,
+} from '../../../executors/remote/messages/status-codec.ts';
+import {
   type CallStatus,
   errorOf,
   statusOf,
   transportError,
 } from '../../../executors/remote/status.ts';
-import {
-  decodeStatus,
-  encodeStatus,
-  MAX_STATUS_BYTES,
-} from '../../../executors/remote/status-codec.ts';
 
 const crossed = (error: unknown): Error => errorOf(decodeStatus(encodeStatus(statusOf(error))));
 const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));

@@ -18,8 +18,8 @@ import { grpcCalls, makeDevelopmentKeys } from 'fedloom/node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ExecutorGroup } from '../../../computations/wire/index.ts';
 import type { Surroundings } from '../../../runtime/cli/command.ts';
+import { runCommand } from '../../../runtime/cli/commands/run-command.node.ts';
 import { readKeyFolder } from '../../../runtime/cli/key-folder.node.ts';
-import { runCommand } from '../../../runtime/cli/run-command.node.ts';
 import { FakeTerminal } from './progress/fake-terminal.ts';
 
 let folder: string;

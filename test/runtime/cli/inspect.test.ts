@@ -4,10 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Surroundings } from '../../../runtime/cli/command.ts';
+import { runCommand } from '../../../runtime/cli/commands/run-command.node.ts';
 import { inspect } from '../../../runtime/cli/inspect.ts';
 import { toMermaid } from '../../../runtime/cli/mermaid.ts';
 import { plainText } from '../../../runtime/cli/paint.ts';
-import { runCommand } from '../../../runtime/cli/run-command.node.ts';
 import { scaledMean, secureSum } from './rounds.fixture.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');

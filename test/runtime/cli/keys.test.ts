@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { alignColumns } from '../../../runtime/cli/align-columns.ts';
 import { UsageError } from '../../../runtime/cli/command.ts';
-import { keysCommand } from '../../../runtime/cli/keys-command.node.ts';
+import { keysCommand } from '../../../runtime/cli/commands/keys-command.node.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -15,8 +15,8 @@ import {
 import { ClientProcess, Coordinator, makeDevelopmentKeys } from 'fedloom/node';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { clientLeaf } from '../../../runtime/cli/client-leaf.node.ts';
+import { runCommand } from '../../../runtime/cli/commands/run-command.node.ts';
 import { readKeyFolder } from '../../../runtime/cli/key-folder.node.ts';
-import { runCommand } from '../../../runtime/cli/run-command.node.ts';
 
 const NAMES = ['north', 'south', 'east'];
 const total = federatedComputation([], () =>

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { loadBackend } from '../../../computations/tensors/index.ts';
 import { int32, TensorValue } from '../../../computations/types/index.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
 import {
   ClientProcess,
   type ClientProcessOptions,

@@ -12,8 +12,8 @@ import { type MaterializedValue, TensorValue } from '../../../computations/types
 import type { Executor } from '../../../executors/executor.ts';
 import type { AuditEntry, AuditSink } from '../../../executors/guard/audit.ts';
 import { guardedLeaf } from '../../../executors/guard/guarded-leaf.ts';
-import type { GuardedPaillierOptions } from '../../../executors/guard/paillier-terms.ts';
-import type { GuardPolicyOptions } from '../../../executors/guard/policy.ts';
+import type { GuardedPaillierOptions } from '../../../executors/guard/policy/paillier-terms.ts';
+import type { GuardPolicyOptions } from '../../../executors/guard/policy/policy.ts';
 import { PLAYED_ROLES, roleLeaf } from '../../../executors/guard/role-leaf.ts';
 import {
   ClientProcess,

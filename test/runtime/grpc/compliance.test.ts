@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { federatedComputation } from '../../../computations/index.ts';
 import { atClients, float32, int32 } from '../../../computations/types/index.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { masking } from '../../../executors/secure/index.ts';
 import { federatedSecureSumBitwidth, federatedSum } from '../../../intrinsics/index.ts';
 import { type GrpcCalls, grpcCalls } from '../../../runtime/grpc/grpc-channel.node.ts';

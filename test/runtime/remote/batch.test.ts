@@ -14,8 +14,8 @@ import {
 } from 'fedloom';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BatchRequestSchema } from '../../../computations/wire/gen/fedloom/v1/batch_pb.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { leafExecutor } from '../../../runtime/index.ts';
 import type { ConnectedClient } from '../../../runtime/remote/connected-client.ts';
 import { ConnectedClients } from '../../../runtime/remote/connected-clients.ts';

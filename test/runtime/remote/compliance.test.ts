@@ -4,8 +4,8 @@
  */
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
-import { RemoteExecutor } from '../../../executors/remote/remote-executor.ts';
+import { RemoteExecutor } from '../../../executors/remote/client/remote-executor.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { leafExecutor, localExecutorFactory } from '../../../runtime/index.ts';
 import type { ConnectedClient } from '../../../runtime/remote/connected-client.ts';
 import { ConnectedClients } from '../../../runtime/remote/connected-clients.ts';

@@ -12,7 +12,7 @@ import {
   RequestSchema,
   type WelcomeSchema,
 } from '../../../computations/wire/gen/fedloom/v1/envelope_pb.ts';
-import { decodeStatus } from '../../../executors/remote/status-codec.ts';
+import { decodeStatus } from '../../../executors/remote/messages/status-codec.ts';
 import type { ConnectedClient } from '../../../runtime/remote/connected-client.ts';
 import { ConnectedClients } from '../../../runtime/remote/connected-clients.ts';
 import {

@@ -10,7 +10,7 @@ import type {
   ExecutorRequest,
   ExecutorResponse,
 } from '../../../executors/remote/calls.ts';
-import { ExecutorHost } from '../../../executors/remote/host.ts';
+import { ExecutorHost } from '../../../executors/remote/host/host.ts';
 import { inMemoryCalls } from '../../../executors/remote/in-memory.ts';
 import { transportError } from '../../../executors/remote/status.ts';
 import { leafExecutor, localExecutorFactory } from '../../../runtime/index.ts';

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { guardPolicy } from '../../../executors/guard/check-policy.ts';
+import { guardPolicy } from '../../../executors/guard/policy/check-policy.ts';
 import { readPolicyFile } from '../../../runtime/worker/policy-file.node.ts';
 
 let folder: string;

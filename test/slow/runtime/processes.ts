@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Coordinator, makeDevelopmentKeys } from 'fedloom/node';
-import type { GuardPolicyOptions } from '../../../executors/guard/policy.ts';
+import type { GuardPolicyOptions } from '../../../executors/guard/policy/policy.ts';
 import { readKeyFolder } from '../../../runtime/cli/key-folder.node.ts';
 import type { Heartbeat } from '../../../runtime/remote/envelope/options.ts';
 
