@@ -183,5 +183,5 @@ function makeReadings(folder: string, names: readonly string[]): string {
 /** The program that runs without another one, beside this file. */
 function builtIn(): string {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return join(import.meta.dirname, `mean-program.node.${extension}`);
+  return join(import.meta.dirname, '..', `mean-program.node.${extension}`);
 }
