@@ -55,7 +55,16 @@ export const ELEMENTWISE: KernelTable = {
   LogicalNot: unary(BOOL),
   Step: unary(FLOAT, { attributes: { alpha: 'number?' } }),
   LeakyRelu: unary(FLOAT, { attributes: { alpha: 'number' } }),
-  ClipByValue: unary(FLOAT, { attributes: { clipValueMin: 'number', clipValueMax: 'number' } }),
+  ClipByValue: {
+    inputs: ['x'],
+    attributes: { clipValueMin: 'number', clipValueMax: 'number' },
+    infer: (call) => {
+      const x = call.typed('x', FLOAT);
+      const ordered = call.number('clipValueMin') <= call.number('clipValueMax');
+      call.require(ordered, 'clipValueMin is above clipValueMax');
+      return [x];
+    },
+  },
 
   ...table('Add Sub Multiply Maximum Minimum SquaredDifference', binary(NUMERIC)),
   ...table('RealDiv Atan2 Pow Mod', binary(FLOAT)),

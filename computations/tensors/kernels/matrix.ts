@@ -118,13 +118,20 @@ const resize: KernelDefinition = {
   inputs: ['images'],
   attributes: { alignCorners: 'flag?', halfPixelCenters: 'flag?', size: 'ints' },
   infer: (call) => {
-    const [batch, height, width, channels] = call.typed('images', FLOAT).shape;
-    const [newHeight, newWidth] = call.ints('size');
-    if (batch === undefined || channels === undefined || newHeight === undefined) {
-      return call.fail('images must have four axes, and size two entries');
+    const [batch, height, width, channels, ...more] = call.typed('images', FLOAT).shape;
+    const [newHeight, newWidth, ...others] = call.ints('size');
+    if (batch === undefined || channels === undefined || more.length > 0) {
+      return call.fail('images must have four axes');
+    }
+    if (newHeight === undefined || newWidth === undefined || others.length > 0) {
+      return call.fail('size must have two entries');
     }
     call.require((height ?? 0) > 0 && (width ?? 0) > 0, 'the images are empty');
-    return [spec('float32', [batch, newHeight, newWidth ?? 0, channels])];
+    call.require(
+      !(call.flag('alignCorners') && call.flag('halfPixelCenters')),
+      'either corners are aligned or centers are at half pixels',
+    );
+    return [spec('float32', [batch, newHeight, newWidth, channels])];
   },
 };
 
@@ -203,6 +210,7 @@ export const MATRIX: KernelTable = {
     attributes: { varianceEpsilon: 'number?' },
     infer: (call) => {
       const x = call.typed('x', FLOAT);
+      const { shape } = call.input('mean');
       for (const name of ['mean', 'variance', 'scale', 'offset']) {
         const parameter = call.optional(name);
         if (parameter === undefined) continue;
@@ -212,7 +220,11 @@ export const MATRIX: KernelTable = {
           parameter.shape.length === 1
             ? parameter.shape[0] === x.shape.at(-1)
             : String(parameter.shape) === String(x.shape);
-        call.require(fits, `'${name}' must have one entry for each channel, or the shape of x`);
+        const alike = String(parameter.shape) === String(shape);
+        call.require(
+          fits && alike,
+          `'${name}' must have one entry for each channel, or the shape of x, like 'mean'`,
+        );
       }
       return [x];
     },

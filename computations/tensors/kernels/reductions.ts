@@ -13,7 +13,12 @@ import {
 /** A reduction along the axes of attribute `axisName`; all axes if it is left out. */
 function reduction(
   accepts: readonly DType[],
-  options: { readonly result?: DType; readonly axisName?: string } = {},
+  options: {
+    readonly result?: DType;
+    readonly axisName?: string;
+    /** True for a reduction that is nothing without elements. */
+    readonly needsElements?: boolean;
+  } = {},
 ): KernelDefinition {
   const axisName = options.axisName ?? 'axis';
   return {
@@ -21,14 +26,19 @@ function reduction(
     attributes: { [axisName]: 'ints?', keepDims: 'flag?' },
     infer: (call) => {
       const x = call.typed('x', accepts);
-      return [spec(options.result ?? x.dtype, reducedShape(call, x.shape, axisName))];
+      const shape = reducedShape(call, x.shape, axisName);
+      const ofNothing = shapeSize(x.shape) === 0 && shapeSize(shape) > 0;
+      call.require(!(options.needsElements && ofNothing), 'the axis is empty');
+      return [spec(options.result ?? x.dtype, shape)];
     },
   };
 }
 
 export function reducedAxes(call: KernelCall, rank: number, axisName: string): ReadonlySet<number> {
   const given = call.has(axisName) ? call.ints(axisName) : [...Array(rank).keys()];
-  return new Set(given.map((axis) => call.axis(axis, rank)));
+  const axes = new Set(given.map((axis) => call.axis(axis, rank)));
+  call.require(axes.size === given.length, 'an axis is named twice');
+  return axes;
 }
 
 function reducedShape(
@@ -73,8 +83,8 @@ export const REDUCTIONS: KernelTable = {
   Sum: reduction(NUMERIC),
   Prod: reduction(NUMERIC),
   Mean: reduction(NUMERIC, { result: 'float32' }),
-  Max: reduction(NUMERIC, { axisName: 'reductionIndices' }),
-  Min: reduction(NUMERIC),
+  Max: reduction(NUMERIC, { axisName: 'reductionIndices', needsElements: true }),
+  Min: reduction(NUMERIC, { needsElements: true }),
   All: reduction(['bool']),
   Any: reduction(['bool']),
   ArgMax: argument,

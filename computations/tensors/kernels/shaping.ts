@@ -162,7 +162,13 @@ export const SHAPING: KernelTable = {
     infer: (call) => {
       // The cpu backend gives float32 whatever it takes.
       const x = call.typed('x', ['float32']);
-      return [spec(x.dtype, stridedSlice(call, x.shape))];
+      const kept = stridedRanges(call, x.shape).filter(({ shrunk }) => !shrunk);
+      return [
+        spec(
+          x.dtype,
+          kept.map(({ count }) => count),
+        ),
+      ];
     },
   },
   Tile: {
@@ -298,10 +304,11 @@ export const SHAPING: KernelTable = {
       const x = call.typed('x', NUMERIC);
       call.text('dataFormat', ['NHWC']);
       const block = call.int('blockSize');
-      const [batch, height, width, depth] = x.shape;
+      const [batch, height, width, depth, ...more] = x.shape;
       if (batch === undefined || height === undefined || width === undefined || !depth) {
         return call.fail('x must have four axes, the last not empty');
       }
+      call.require(more.length === 0, 'x must have four axes');
       call.require(block > 1 && depth % (block * block) === 0, 'blockSize does not divide depth');
       return [spec(x.dtype, [batch, height * block, width * block, depth / (block * block)])];
     },
@@ -330,8 +337,19 @@ function splitSizes(call: KernelCall, extent: number): readonly number[] {
   return parts;
 }
 
-// Like tf.strided_slice, without ellipsis and new axes, which tfjs rewrites in few cases only.
-function stridedSlice(call: KernelCall, shape: readonly number[]): readonly number[] {
+/** What a strided slice takes along one axis: every `stride`-th element from `from`, up to `to`. */
+export interface StridedRange {
+  readonly from: number;
+  /** Not taken itself; -1 to take the first element when going backwards. */
+  readonly to: number;
+  readonly stride: number;
+  readonly count: number;
+  /** True if the axis, of one element, is left out of the result. */
+  readonly shrunk: boolean;
+}
+
+/** Like tf.strided_slice, without ellipsis and new axes, which tfjs rewrites in few cases only. */
+export function stridedRanges(call: KernelCall, shape: readonly number[]): readonly StridedRange[] {
   const begin = call.ints('begin');
   const end = call.ints('end');
   const strides = call.ints('strides');
@@ -344,13 +362,14 @@ function stridedSlice(call: KernelCall, shape: readonly number[]): readonly numb
     'begin, end and strides must have the same length, one entry an axis',
   );
   const masked = (name: string, axis: number): boolean => ((call.int(name, 0) >> axis) & 1) === 1;
-  return shape.flatMap((extent, axis) => {
+  return shape.map((extent, axis) => {
     const stride = strides[axis] ?? 1;
     call.require(stride !== 0, 'a stride is 0');
     if (masked('shrinkAxisMask', axis)) {
       const index = begin[axis] ?? 0;
       call.require(stride > 0 && index >= -extent && index < extent, `no index ${index}`);
-      return [];
+      const from = index < 0 ? index + extent : index;
+      return { from, to: from + 1, stride: 1, count: 1, shrunk: true };
     }
     const [low, high] = stride > 0 ? [0, extent] : [-1, extent - 1];
     const clamp = (value: number): number =>
@@ -359,7 +378,7 @@ function stridedSlice(call: KernelCall, shape: readonly number[]): readonly numb
     const from =
       whole || masked('beginMask', axis) ? (stride > 0 ? low : high) : clamp(begin[axis] ?? 0);
     const to = whole || masked('endMask', axis) ? (stride > 0 ? high : low) : clamp(end[axis] ?? 0);
-    return [Math.max(0, Math.ceil((to - from) / stride))];
+    return { from, to, stride, count: Math.max(0, Math.ceil((to - from) / stride)), shrunk: false };
   });
 }
 
@@ -393,4 +412,8 @@ function checkScatter(
   );
   const expected = [...indices.slice(0, -1), ...shape.slice(depth)];
   call.require(String(updates) === String(expected), `updates must have the shape [${expected}]`);
+  call.require(
+    shapeSize(shape) > 0 || shapeSize(indices) === 0 || shapeSize(shape.slice(0, depth)) > 0,
+    'an empty tensor has no element to update',
+  );
 }

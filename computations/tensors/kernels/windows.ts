@@ -149,11 +149,12 @@ function round(call: KernelCall, size: number): number {
   return Math[mode as 'floor' | 'round' | 'ceil' | 'trunc'](size);
 }
 
-/** Two positive integers; a single one counts twice. */
+/** Two positive integers; a number that is in no list counts twice. */
 function pair(call: KernelCall, name: string): readonly [number, number] {
   const given = call.ints(name);
   const [first, second = first] = given;
-  if (!isPositive(first) || !isPositive(second) || given.length > 2) {
+  const complete = typeof call.attribute(name) === 'number' || given.length === 2;
+  if (!complete || !isPositive(first) || !isPositive(second)) {
     return call.fail(`${name} must be one or two positive integers`);
   }
   return [first, second];

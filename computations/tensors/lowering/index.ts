@@ -1,6 +1,7 @@
 /**
  * @file Lowers a graph for a backend: kernels that it lacks, or does slowly or wrongly, are written
- * with kernels that it has. One rule a kernel; a rule's nodes are lowered in their turn.
+ * with kernels that it has. One rule a kernel, and one for empty tensors; a rule's nodes are lowered
+ * in their turn.
  */
 
 import { ExecutionError } from '../../types/errors.ts';
@@ -14,14 +15,23 @@ import {
   depthwiseBackpropInput,
   paddedBefore,
 } from './convolution.ts';
-import { fusedProduct } from './fused.ts';
+import { withDefaults } from './defaults.ts';
+import { withoutElements } from './empty.ts';
+import { fusedConvolution, fusedProduct } from './fused.ts';
 import {
   clipToOne,
   concatenationOfOne,
+  gatherInBatches,
+  integerDepthToSpace,
+  mirrorOfScalar,
   negativeZeroPadding,
   oneHot,
+  preluOfWhole,
   scanFromFirstAxis,
+  scatterOfList,
   segmentSum,
+  softmaxAlongLast,
+  stridedSlice,
 } from './indexing.ts';
 import { batchNormalisation } from './normalisation.ts';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.ts';
@@ -51,8 +61,8 @@ const RULES: Readonly<Record<string, LoweringRule>> = {
   Select: selectBool,
   Conv2D: paddedBefore,
   DepthwiseConv2dNative: paddedBefore,
-  FusedConv2D: paddedBefore,
-  FusedDepthwiseConv2D: paddedBefore,
+  FusedConv2D: fusedConvolution,
+  FusedDepthwiseConv2D: fusedConvolution,
   Conv2DBackpropInput: conv2DBackpropInput,
   Conv2DBackpropFilter: conv2DBackpropFilter,
   DepthwiseConv2dNativeBackpropFilter: depthwiseBackpropFilter,
@@ -64,7 +74,15 @@ const RULES: Readonly<Record<string, LoweringRule>> = {
   Abs: integerAbsolute,
   Square: integerSquare,
   SquaredDifference: integerSquaredDifference,
+  DepthToSpace: integerDepthToSpace,
+  GatherV2: gatherInBatches,
+  MirrorPad: mirrorOfScalar,
   OneHot: oneHot,
+  Prelu: preluOfWhole,
+  ScatterNd: scatterOfList,
+  TensorScatterUpdate: scatterOfList,
+  StridedSlice: stridedSlice,
+  Softmax: softmaxAlongLast,
   UnsortedSegmentSum: segmentSum,
   PadV2: negativeZeroPadding,
 };
@@ -75,9 +93,13 @@ const RULES: Readonly<Record<string, LoweringRule>> = {
  */
 export function lowerGraph(graph: KernelGraph, target: LoweringTarget): KernelGraph {
   const builder = new GraphBuilder();
-  const emit: Emit = (kernel, inputs, attributes) =>
-    RULES[kernel]?.(new LoweredNode(target, { kernel, inputs, attributes }, builder, emit)) ??
-    builder.node(kernel, inputs, attributes);
+  const emit: Emit = (kernel, inputs, given) => {
+    const attributes = withDefaults(kernel, given);
+    const node = new LoweredNode(target, { kernel, inputs, attributes }, builder, emit);
+    return (
+      withoutElements(node) ?? RULES[kernel]?.(node) ?? builder.node(kernel, inputs, attributes)
+    );
+  };
   const ids: ValueId[] = graph.parameters.map((parameter) => builder.parameter(parameter));
   for (const constant of graph.constants) ids.push(builder.constant(constant));
   for (const { kernel, inputs, attributes } of graph.nodes) {

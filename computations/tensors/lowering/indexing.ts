@@ -1,6 +1,8 @@
 /** @file Kernels that some backends lack, or do wrongly: one-hot, segment sums, padding, joining. */
 
-import type { ValueId } from '../graph.ts';
+import { type ConcreteSpec, shapeSize, type ValueId } from '../graph.ts';
+import { stridedRanges } from '../kernels/shaping.ts';
+import { isCyclic } from './products.ts';
 import type { LoweringRule } from './rule.ts';
 
 /**
@@ -26,15 +28,123 @@ export const oneHot: LoweringRule = (node) => {
 };
 
 /**
- * A sum of rows by segment on the host, in the order of the rows, for backends without one; the cpu
- * backend gives float32 for int32.
+ * A sum of rows by segment on the host, in the order of the rows: wasm has none, and the one of cpu
+ * passes over segments that there are not, and gives float32 for int32.
  */
 export const segmentSum: LoweringRule = (node) => {
   const floats = node.spec(node.input('x')).dtype === 'float32';
-  if (floats && node.target.has('UnsortedSegmentSum')) return null;
+  if (floats && node.target.name === 'native') return null;
   return [
     node.emit('fl.SegmentSum', node.inputs(), { numSegments: node.call().int('numSegments') }),
   ];
+};
+
+/**
+ * wasm takes the batches of its indices for rows of `x`. An index in which each names its batch, too,
+ * does what is meant.
+ */
+export const gatherInBatches: LoweringRule = (node) => {
+  const { x, indices } = node.inputs() as Readonly<Record<'x' | 'indices', ValueId>>;
+  const call = node.call();
+  const shape = node.shape(x);
+  const axis = call.axis(call.int('axis'), shape.length);
+  const depth = call.int('batchDims');
+  if (depth === 0 || node.target.name !== 'wasm') return null;
+  const [output] = node.outputs() as readonly [ConcreteSpec];
+  const batches = shapeSize(shape.slice(0, depth));
+  const outer = shapeSize(shape.slice(depth, axis));
+  const size = shape[axis] ?? 0;
+  const inner = shapeSize(shape.slice(axis + 1));
+  const count = shapeSize(node.shape(indices)) / batches;
+  const bounds = { start: 0, stop: batches, step: 1, dtype: 'int32' };
+  const batch = node.reshape(node.emit('Range', {}, bounds), [batches, 1, 1]);
+  const pairs = node.emit(
+    'Concat',
+    [node.broadcastTo(batch, [batches, count, 1]), node.reshape(indices, [batches, count, 1])],
+    { axis: 2 },
+  );
+  const turned = node.transpose(node.reshape(x, [batches, outer, size, inner]), [0, 2, 1, 3]);
+  const rows = node.emit('GatherNd', { params: turned, indices: pairs });
+  return [node.reshape(node.transpose(rows, [0, 2, 1, 3]), output.shape)];
+};
+
+/**
+ * wasm reads the weights again and again until it is through with `x`, so weights that broadcast in
+ * another way, or further than `x` reaches, are written out before.
+ */
+export const preluOfWhole: LoweringRule = (node) => {
+  const { x, alpha } = node.inputs() as Readonly<Record<'x' | 'alpha', ValueId>>;
+  if (node.target.name !== 'wasm') return null;
+  const [{ shape }] = node.outputs() as readonly [ConcreteSpec];
+  const cyclic = isCyclic(node.shape(alpha), shape);
+  if (cyclic && String(node.shape(x)) === String(shape)) return null;
+  const inputs = {
+    x: node.broadcastTo(x, shape),
+    alpha: cyclic ? alpha : node.broadcastTo(alpha, shape),
+  };
+  return [node.emit('Prelu', inputs)];
+};
+
+/** The kernels take a list of indices, and a single one for a list of shorter ones. */
+export const scatterOfList: LoweringRule = (node) => {
+  const { indices, updates, ...others } = node.inputs() as Readonly<
+    Record<'indices' | 'updates', ValueId>
+  >;
+  const shape = node.shape(indices);
+  if (shape.length > 1) return null;
+  const inputs = {
+    ...others,
+    indices: node.reshape(indices, [1, ...shape]),
+    updates: node.reshape(updates, [1, ...node.shape(updates)]),
+  };
+  return [node.emit(node.kernel, inputs, node.attributes)];
+};
+
+/** wasm takes float32 only, where moving elements is all the same for others. */
+export const integerDepthToSpace: LoweringRule = (node) => {
+  const x = node.input('x');
+  if (node.target.name !== 'wasm' || node.spec(x).dtype === 'float32') return null;
+  const [output] = node.outputs() as readonly [ConcreteSpec];
+  const block = node.call().int('blockSize');
+  const [batch = 0, height = 0, width = 0] = node.shape(x);
+  const channels = output.shape[3] ?? 0;
+  const blocks = node.reshape(x, [batch, height, width, block, block, channels]);
+  return [node.reshape(node.transpose(blocks, [0, 1, 3, 2, 4, 5]), output.shape)];
+};
+
+/**
+ * The kernels fail where every axis is left out of the result, so all of them are kept first; what is
+ * taken of each is stated in full.
+ */
+export const stridedSlice: LoweringRule = (node) => {
+  const x = node.input('x');
+  const ranges = stridedRanges(node.call(), node.shape(x));
+  const [slice] = node.keep(
+    { x },
+    {
+      ...node.attributes,
+      begin: ranges.map(({ from }) => from),
+      end: ranges.map(({ to }) => to),
+      strides: ranges.map(({ stride }) => stride),
+      beginMask: 0,
+      // An end of -1 would count from the end.
+      endMask: ranges.reduce((mask, { to }, axis) => mask | (to < 0 ? 1 << axis : 0), 0),
+      shrinkAxisMask: 0,
+    },
+  );
+  const kept = ranges.filter(({ shrunk }) => !shrunk);
+  return [
+    node.reshape(
+      slice as ValueId,
+      kept.map(({ count }) => count),
+    ),
+  ];
+};
+
+/** The kernels take no scalar. */
+export const mirrorOfScalar: LoweringRule = (node) => {
+  const x = node.input('x');
+  return node.shape(x).length === 0 ? [x] : null;
 };
 
 /** wasm keeps a padding operator for each constant, and takes -0 for 0. */
@@ -63,6 +173,13 @@ export const scanFromFirstAxis: LoweringRule = (node) => {
   const x = node.input('x');
   const attributes = { ...node.attributes, axis: axis + node.shape(x).length };
   return [node.emit(node.kernel, { x }, attributes)];
+};
+
+/** The same, of wasm. */
+export const softmaxAlongLast: LoweringRule = (node) => {
+  if (node.call().int('dim') >= 0) return null;
+  const logits = node.input('logits');
+  return [node.emit('Softmax', { logits }, { dim: node.shape(logits).length - 1 })];
 };
 
 /** wasm leaves its output as it was in memory where the bounds are no interval. */

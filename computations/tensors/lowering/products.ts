@@ -17,24 +17,15 @@ const ownBatches: LoweringRule = (node) => {
   const batchOf = (x: ValueId): readonly number[] => node.shape(x).slice(0, -2);
   const all = broadcast(node.call(), batchOf(a), batchOf(b));
   if ([a, b].every((x) => isCyclic(batchOf(x), all))) return null;
-  const whole = (x: ValueId): ValueId => {
-    const batch = batchOf(x);
-    if (isCyclic(batch, all)) return x;
-    const padded = [...Array<number>(all.length - batch.length).fill(1), ...batch];
-    const reps = [...all.map((size, axis) => (padded[axis] === size ? 1 : size)), 1, 1];
-    return node.emit(
-      'Tile',
-      { x: node.reshape(x, [...padded, ...node.shape(x).slice(-2)]) },
-      { reps },
-    );
-  };
+  const whole = (x: ValueId): ValueId =>
+    isCyclic(batchOf(x), all) ? x : node.broadcastTo(x, [...all, ...node.shape(x).slice(-2)]);
   return [node.emit(node.kernel, { ...node.inputs(), a: whole(a), b: whole(b) }, node.attributes)];
 };
 
-/** Whether a batch is the last axes of another one, which it is repeated along. */
-function isCyclic(batch: readonly number[], all: readonly number[]): boolean {
-  const first = batch.findIndex((size) => size !== 1);
-  const own = first < 0 ? [] : batch.slice(first);
+/** Whether a shape is the last axes of another one, which it is repeated along. */
+export function isCyclic(shape: readonly number[], all: readonly number[]): boolean {
+  const first = shape.findIndex((size) => size !== 1);
+  const own = first < 0 ? [] : shape.slice(first);
   return own.length === 0 || String(own) === String(all.slice(-own.length));
 }
 
