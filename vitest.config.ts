@@ -8,11 +8,13 @@ import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 
 /** These take what they import from each other, which saves a third of the time. */
-const SHARING = 'test/{computations,intrinsics,protocols}/**/*.test.ts';
+const SHARING = 'test/{computations,executors,intrinsics,protocols}/**/*.test.ts';
 
 /** Those among them that replace modules or globals, or look at what is loaded. */
 const BY_THEMSELVES = [
   'test/computations/tensors/{auto-backend,native-device,random}.test.ts',
+  'test/executors/{remote/status,placed/lost-clients-stacks}.test.ts',
+  'test/executors/threads/*.test.ts',
   'test/protocols/residues/kernel-choice.test.ts',
   'test/protocols/secagg/{client-secrets,uniformity}.test.ts',
 ];
@@ -34,7 +36,7 @@ export default defineConfig({
         test: {
           name: 'isolated',
           include: [
-            'test/!(computations|intrinsics|protocols|slow)/**/*.test.ts',
+            'test/!(computations|executors|intrinsics|protocols|slow)/**/*.test.ts',
             ...BY_THEMSELVES,
           ],
           typecheck: {

@@ -22,7 +22,7 @@ describe.each(Object.entries(KNOWN_CODECS))('%s', (_name, known) => {
       fc.property(hostileBytes(samples), (bytes) => {
         requireSound(known, bytes);
       }),
-      { numRuns: 20_000 },
+      { numRuns: 10_000 },
     );
   });
 
