@@ -194,6 +194,8 @@ export const SHAPING: KernelTable = {
     attributes: { paddings: 'pairs', constantValue: 'number' },
     infer: (call) => {
       const x = call.typed('x', NUMERIC);
+      const value = call.number('constantValue');
+      call.require(x.dtype === 'float32' || isInt32(value), `${value} is no int32`);
       return [
         spec(
           x.dtype,
@@ -290,8 +292,7 @@ export const SHAPING: KernelTable = {
       for (const name of ['onValue', 'offValue']) {
         const value = call.number(name);
         const fits =
-          dtype === 'float32' ||
-          (dtype === 'int32' ? value === (value | 0) : value === 0 || value === 1);
+          dtype === 'float32' || (dtype === 'int32' ? isInt32(value) : value === 0 || value === 1);
         call.require(fits, `${name} is no ${dtype}`);
       }
       return [spec(dtype, [...shape, depth])];
@@ -314,6 +315,8 @@ export const SHAPING: KernelTable = {
     },
   },
 };
+
+const isInt32 = (value: number): boolean => value === (value | 0);
 
 /** The most outputs one node may have. */
 export const MAX_OUTPUTS = 4096;

@@ -149,9 +149,13 @@ export const mirrorOfScalar: LoweringRule = (node) => {
 
 /** wasm keeps a padding operator for each constant, and takes -0 for 0. */
 export const negativeZeroPadding: LoweringRule = (node) => {
-  const { constantValue, dtype = 'float32' } = node.attributes;
+  const { constantValue } = node.attributes;
   if (node.target.name !== 'wasm' || !Object.is(constantValue, -0)) return null;
   let x = node.input('x');
+  const { dtype } = node.spec(x);
+  if (dtype === 'int32') {
+    return [node.emit('PadV2', { x }, { ...node.attributes, constantValue: 0 })];
+  }
   node
     .call()
     .pairs('paddings')
@@ -182,10 +186,10 @@ export const softmaxAlongLast: LoweringRule = (node) => {
   return [node.emit('Softmax', { logits }, { dim: node.shape(logits).length - 1 })];
 };
 
-/** wasm leaves its output as it was in memory where the bounds are no interval. */
+/** wasm leaves its output as it was in memory where the bounds, as float32, are no interval. */
 export const clipToOne: LoweringRule = (node) => {
   const [least, most] = [node.call().number('clipValueMin'), node.call().number('clipValueMax')];
-  if (node.target.name !== 'wasm' || least < most) return null;
+  if (node.target.name !== 'wasm' || Math.fround(least) < Math.fround(most)) return null;
   const bound = (value: number): ValueId =>
     node.emit('Fill', {}, { shape: [], value, dtype: 'float32' });
   const raised = node.emit('Maximum', { a: node.input('x'), b: bound(least) });

@@ -124,8 +124,8 @@ const EXAMPLES: readonly Example[] = [
   [
     'a gather in each of two batches',
     'GatherV2',
-    { x: float([2, 3], [1, 2, 3, 4, 5, 6]), indices: int([2, 2], [2, 0, 1, 1]) },
-    { axis: 1, batchDims: 1 },
+    { x: float([2, 1, 3], [1, 2, 3, 4, 5, 6]), indices: int([2, 1, 2], [2, 0, 1, 1]) },
+    { axis: 2, batchDims: 2 },
     [[3, 1, 5, 5]],
   ],
   [
@@ -287,6 +287,20 @@ const EXAMPLES: readonly Example[] = [
     [[6, 4]],
   ],
   [
+    'numbers clipped to an interval that float32 has no room for',
+    'ClipByValue',
+    { x: float([3], [0, 1, 2]) },
+    { clipValueMin: 1, clipValueMax: 1 + 1e-12 },
+    [[1, 1, 1]],
+  ],
+  [
+    'integers padded with a zero of either sign',
+    'PadV2',
+    { x: int([1], [5]) },
+    { paddings: [[1, 0]], constantValue: -0 },
+    [[0, 5]],
+  ],
+  [
     'depth to space of integers',
     'DepthToSpace',
     { x: int([1, 1, 1, 4], [1, 2, 3, 4]) },
@@ -307,6 +321,12 @@ const REFUSED: readonly (readonly [string, string, Inputs, Attributes])[] = [
     { shape: [0] },
   ],
   ['bounds in the wrong order', 'ClipByValue', { x: EMPTY }, { clipValueMin: 1, clipValueMax: 0 }],
+  [
+    'integers padded with a fraction',
+    'PadV2',
+    { x: int([1], [5]) },
+    { paddings: [[1, 0]], constantValue: 0.5 },
+  ],
   ['strides of one axis', 'MaxPool', { x: image }, { ...POOL, strides: [2] }],
   [
     'an image of five axes',
