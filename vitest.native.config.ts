@@ -17,7 +17,7 @@ export default defineConfig({
       'test/intrinsics/execution.test.ts',
       'test/runtime/*.test.ts',
       // The rest of the runtime carries bytes, whatever computes them.
-      'test/runtime/{dial-in,templates,threads}/**/*.test.ts',
+      'test/runtime/{templates,threads}/**/*.test.ts',
       'test/slow/computations/tensors/**/*.test.ts',
       'test/slow/examples.test.ts',
     ],

@@ -80,7 +80,7 @@ describe.each([
     expect(await withContext(context, () => total())).toBe(150);
     await federation.players.get('aggregator')?.stop();
     const { clients } = federation.coordinator;
-    await vi.waitFor(() => expect(clients.get('aggregator')).toBeUndefined());
+    await vi.waitFor(() => expect(clients.get('aggregator')).toBeUndefined(), { timeout: 20_000 });
     await expect(withContext(context, () => total())).rejects.toThrow(/'aggregator'/);
     federation.players.get('aggregator')?.start();
     await using again = cohort.context(secure());
@@ -100,7 +100,9 @@ test('whoever says to be the aggregator gets nothing of the clients, where a nam
   const { coordinator, roster, roles } = federation;
   const cohort = await coordinator.select({ atLeast: 3, within: 10_000 });
   await federation.players.get('aggregator')?.stop();
-  await vi.waitFor(() => expect(coordinator.clients.get('aggregator')).toBeUndefined());
+  await vi.waitFor(() => expect(coordinator.clients.get('aggregator')).toBeUndefined(), {
+    timeout: 20_000,
+  });
   // It knows all that is public, and signs with a key of its own.
   const own = generateIdentities(['aggregator']);
   const server = roles.members.find(({ client }) => client === 'server')!;
@@ -117,9 +119,12 @@ test('whoever says to be the aggregator gets nothing of the clients, where a nam
       roleLeaf({ role: 'aggregator', backend, identities, policy: rules, paillier: QUICK }),
   });
   impostor.run().catch(() => {});
+  await vi.waitFor(() => expect(coordinator.clients.get('aggregator')).toBeDefined(), {
+    timeout: 20_000,
+  });
   const asked: string[] = [];
   await using context = cohort.context({
-    secureAggregation: (known) => paillier({ ...QUICK, identities: known, timeoutMs: 5_000 }),
+    secureAggregation: (known) => paillier({ ...QUICK, identities: known, timeoutMs: 60_000 }),
     wrapLeaf: (leaf, placement) =>
       placement === 'aggregator' ? watched(leaf, (uri) => asked.push(uri)) : leaf,
   });
