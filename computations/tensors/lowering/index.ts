@@ -17,22 +17,9 @@ import {
 } from './convolution.ts';
 import { withDefaults } from './defaults.ts';
 import { withoutElements } from './empty.ts';
+import { clipToOne, preluOfWhole, scanFromFirstAxis, softmaxAlongLast } from './functions.ts';
 import { fusedConvolution, fusedProduct } from './fused.ts';
-import {
-  clipToOne,
-  concatenationOfOne,
-  gatherInBatches,
-  integerDepthToSpace,
-  mirrorOfScalar,
-  negativeZeroPadding,
-  oneHot,
-  preluOfWhole,
-  scanFromFirstAxis,
-  scatterOfList,
-  segmentSum,
-  softmaxAlongLast,
-  stridedSlice,
-} from './indexing.ts';
+import { gatherInBatches, oneHot, scatterOfList, segmentSum } from './indexing.ts';
 import { batchNormalisation } from './normalisation.ts';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.ts';
 import {
@@ -45,6 +32,13 @@ import {
   product,
 } from './products.ts';
 import { type Emit, LoweredNode, type LoweringRule, type LoweringTarget } from './rule.ts';
+import {
+  concatenationOfOne,
+  integerDepthToSpace,
+  mirrorOfScalar,
+  negativeZeroPadding,
+  stridedSlice,
+} from './shaping.ts';
 
 const RULES: Readonly<Record<string, LoweringRule>> = {
   AvgPool: averagePool,

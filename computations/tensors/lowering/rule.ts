@@ -153,7 +153,8 @@ export type Emit = (
 /**
  * True if the padding of a window over an image is in numbers that the kernels do not take: native
  * pads by 'same' or not at all, the others apply a single number as if windows and strides were
- * squares (dilations make windows larger), and wasm leaves out the last windows where their number is rounded up.
+ * squares (dilations make windows larger), and wasm leaves out the last windows where their number
+ * is rounded up.
  */
 export function needsPadding(node: LoweredNode, filter: readonly number[]): boolean {
   const { pad, dimRoundingMode } = node.attributes;
