@@ -149,12 +149,11 @@ function round(call: KernelCall, size: number): number {
   return Math[mode as 'floor' | 'round' | 'ceil' | 'trunc'](size);
 }
 
-/** Two positive integers; a number that is in no list counts twice. */
+/** Two positive integers; a single one counts twice. */
 function pair(call: KernelCall, name: string): readonly [number, number] {
   const given = call.ints(name);
   const [first, second = first] = given;
-  const complete = typeof call.attribute(name) === 'number' || given.length === 2;
-  if (!complete || !isPositive(first) || !isPositive(second)) {
+  if (!isPositive(first) || !isPositive(second) || given.length > 2) {
     return call.fail(`${name} must be one or two positive integers`);
   }
   return [first, second];

@@ -15,10 +15,10 @@ import {
   depthwiseBackpropInput,
   paddedBefore,
 } from './convolution.ts';
-import { withDefaults } from './defaults.ts';
 import { withoutElements } from './empty.ts';
 import { clipToOne, preluOfWhole, scanFromFirstAxis, softmaxAlongLast } from './functions.ts';
 import { fusedConvolution, fusedProduct } from './fused.ts';
+import { inFull } from './in-full.ts';
 import { gatherInBatches, oneHot, scatterOfList, segmentSum } from './indexing.ts';
 import { batchNormalisation } from './normalisation.ts';
 import { averagePool, averagePoolGradient, maxPool, maxPoolGradient } from './pooling.ts';
@@ -88,7 +88,7 @@ const RULES: Readonly<Record<string, LoweringRule>> = {
 export function lowerGraph(graph: KernelGraph, target: LoweringTarget): KernelGraph {
   const builder = new GraphBuilder();
   const emit: Emit = (kernel, inputs, given) => {
-    const attributes = withDefaults(kernel, given);
+    const attributes = inFull(kernel, given);
     const node = new LoweredNode(target, { kernel, inputs, attributes }, builder, emit);
     return (
       withoutElements(node) ?? RULES[kernel]?.(node) ?? builder.node(kernel, inputs, attributes)

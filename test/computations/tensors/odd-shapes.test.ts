@@ -157,6 +157,13 @@ const EXAMPLES: readonly Example[] = [
     [[5, 6, 8, 9]],
   ],
   [
+    'the largest in windows whose one size counts twice',
+    'MaxPool',
+    { x: image },
+    { filterSize: [2], strides: [1], pad: 'valid' },
+    [[5, 6, 8, 9]],
+  ],
+  [
     'averages of windows rounded up, padded by side',
     'AvgPool',
     { x: image },
@@ -327,7 +334,6 @@ const REFUSED: readonly (readonly [string, string, Inputs, Attributes])[] = [
     { x: int([1], [5]) },
     { paddings: [[1, 0]], constantValue: 0.5 },
   ],
-  ['strides of one axis', 'MaxPool', { x: image }, { ...POOL, strides: [2] }],
   [
     'an image of five axes',
     'ResizeBilinear',

@@ -1,14 +1,21 @@
 /**
- * @file Attributes that a graph may leave out, and that tfjs itself always states. Without them some
- * kernels fail, and others compute with a missing number.
+ * @file Attributes stated in full, as tfjs itself always does. Where they are not, some kernels fail,
+ * and others compute with a missing number.
  */
 
 import type { Attributes } from '../graph.ts';
+import { kernelDefinition } from '../kernels/index.ts';
 
-/** The attributes with those that are left out. */
-export function withDefaults(kernel: string, attributes: Attributes): Attributes {
-  const defaults = DEFAULTS[kernel];
-  return defaults === undefined ? attributes : { ...defaults, ...attributes };
+/** The attributes with those that are left out, and with no list of one where two are meant. */
+export function inFull(kernel: string, attributes: Attributes): Attributes {
+  const all = { ...DEFAULTS[kernel], ...attributes };
+  // Kernels with windows over an image are those with padding.
+  if (kernelDefinition(kernel).attributes.pad === undefined) return all;
+  for (const name of ['filterSize', 'strides', 'dilations']) {
+    const value = all[name];
+    if (Array.isArray(value) && value.length === 1) all[name] = [value[0], value[0]];
+  }
+  return all;
 }
 
 const CONVOLUTION: Attributes = { dataFormat: 'NHWC', dilations: [1, 1] };
