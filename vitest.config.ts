@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 
-/** These take what they import from each other, which saves a third of the time. */
+/** These take what they import from each other, which saves a quarter of the time. */
 const SHARING = 'test/{computations,executors,intrinsics,protocols}/**/*.test.ts';
 
 /** Those among them that replace modules or globals, or look at what is loaded. */
