@@ -39,7 +39,7 @@ export const segmentSum: LoweringRule = (node) => {
 
 /**
  * wasm takes the batches of its indices for rows of `x`. An index in which each names its batch, too,
- * does what is meant.
+ * does what is meant. tfjs-node counts the indices along an axis from the end wrongly.
  */
 export const gatherInBatches: LoweringRule = (node) => {
   const { x, indices } = node.inputs() as Readonly<Record<'x' | 'indices', ValueId>>;
@@ -47,7 +47,10 @@ export const gatherInBatches: LoweringRule = (node) => {
   const shape = node.shape(x);
   const axis = call.axis(call.int('axis'), shape.length);
   const depth = call.int('batchDims');
-  if (depth === 0 || node.target.name !== 'wasm') return null;
+  if (depth === 0 || node.target.name !== 'wasm') {
+    if (call.int('axis') === axis) return null;
+    return [node.emit(node.kernel, node.inputs(), { ...node.attributes, axis })];
+  }
   const [output] = node.outputs() as readonly [ConcreteSpec];
   const batches = shapeSize(shape.slice(0, depth));
   const outer = shapeSize(shape.slice(depth, axis));
