@@ -188,8 +188,11 @@ export class LabellingExecutor extends LayerExecutor {
   }
 
   protected override async shutDown(): Promise<void> {
-    await this.#publicWork?.close();
-    await super.shutDown();
+    try {
+      await this.#publicWork?.close();
+    } finally {
+      await super.shutDown();
+    }
   }
 
   protected override async lowerOwn(node: ValueNode): Promise<TargetNode> {

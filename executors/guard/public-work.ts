@@ -35,8 +35,7 @@ export class PublicWork {
     options: RequestOptions,
   ): Promise<MaterializedValue> {
     if (this.#isClosed) throw new ContextError('context.closed', 'The executor is closed.');
-    this.#executor ??= this.#start();
-    const executor = await this.#executor;
+    const executor = await this.#started();
     using callee = await this.#bring(executor, fn, options);
     using given = argument === null ? null : await this.#bring(executor, argument, options);
     using result = await executor.createCall(callee, given ?? undefined, options);
@@ -47,6 +46,18 @@ export class PublicWork {
     this.#isClosed = true;
     const executor = await this.#executor?.catch(() => null);
     await executor?.close();
+  }
+
+  /** A failure is not kept: the next call tries again. */
+  #started(): Promise<Executor> {
+    if (this.#executor === null) {
+      const starting = this.#start();
+      starting.catch(() => {
+        this.#executor = null;
+      });
+      this.#executor = starting;
+    }
+    return this.#executor;
   }
 
   async #bring(

@@ -9,6 +9,7 @@ import type {
   BatchResponse,
 } from '../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import { joinPieces } from '../../computations/wire/index.ts';
+import { callLimit } from './call-limit.ts';
 import type {
   CallOptions,
   ExecutorCalls,
@@ -18,8 +19,6 @@ import type {
   ServedMethod,
 } from './calls.ts';
 import { delay } from './client/retry.ts';
-import { callLimit } from './host/call-limit.ts';
-import { takeBack, takeBackBatch } from './host/serve.ts';
 import {
   batchRequestPieces,
   batchResponsePieces,
@@ -37,6 +36,7 @@ import {
 } from './messages/message-codec.ts';
 import { decodeStatus, encodeStatus } from './messages/status-codec.ts';
 import { type CallStatus, errorOf, statusOf, transportError } from './status.ts';
+import { takeBack, takeBackBatch } from './take-back.ts';
 
 export interface InMemoryOptions {
   /** The longest message either way. @default 2 GiB less one byte, like gRPC's */

@@ -17,7 +17,6 @@ export {
   type HostLimits,
   type HostUsage,
 } from './host/host.ts';
-export { takeBack, takeBackBatch } from './host/serve.ts';
 export { type Crossing, type Fault, type InMemoryOptions, inMemoryCalls } from './in-memory.ts';
 export {
   decodeRequest,
@@ -31,3 +30,4 @@ export {
 } from './messages/message-codec.ts';
 export { decodeStatus, encodeStatus, MAX_STATUS_BYTES } from './messages/status-codec.ts';
 export { type CallStatus, errorOf, statusCodeOf, statusOf, transportError } from './status.ts';
+export { takeBack, takeBackBatch } from './take-back.ts';

@@ -5,13 +5,13 @@ import { ExecutorGroup } from '../../computations/wire/index.ts';
 import { interruptible } from '../../executors/interruption.ts';
 import { serveWithinSpan } from '../../executors/remote/call-spans.ts';
 import type { ExecutorCalls, ExecutorMethod } from '../../executors/remote/calls.ts';
-import { takeBack } from '../../executors/remote/host/serve.ts';
 import {
   decodeRequest,
   encodeResponse,
   isExecutorMethod,
 } from '../../executors/remote/messages/message-codec.ts';
 import { transportError } from '../../executors/remote/status.ts';
+import { takeBack } from '../../executors/remote/take-back.ts';
 import type { PeerIdentity } from '../remote/link.ts';
 import { peerOf } from './grpc-link.node.ts';
 import { sessionOf, widenWindow } from './internals.node.ts';

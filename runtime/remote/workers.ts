@@ -6,9 +6,9 @@
 import { create } from '@bufbuild/protobuf';
 import { CardinalityError, TransportError, ValueError } from '../../computations/types/index.ts';
 import { ExecutorGroup } from '../../computations/wire/index.ts';
+import { callLimit } from '../../executors/remote/call-limit.ts';
 import type { ExecutorCalls } from '../../executors/remote/calls.ts';
 import { RetryingCalls, type RetryOptions } from '../../executors/remote/client/retry.ts';
-import { callLimit } from '../../executors/remote/host/call-limit.ts';
 import { transportError } from '../../executors/remote/status.ts';
 
 /** A process that serves executors. */

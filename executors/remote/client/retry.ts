@@ -16,6 +16,7 @@
 
 import { TransportError, ValueError } from '../../../computations/types/index.ts';
 import { onAbort } from '../../interruption.ts';
+import { callLimit, timerMs } from '../call-limit.ts';
 import type {
   CallOptions,
   ExecutorCalls,
@@ -23,7 +24,6 @@ import type {
   ExecutorRequest,
   ExecutorResponse,
 } from '../calls.ts';
-import { callLimit, timerMs } from '../host/call-limit.ts';
 import { transportError } from '../status.ts';
 
 export interface RetryOptions {

@@ -14,10 +14,10 @@ import { ExecutorGroup, type ExecutorId } from '../../../computations/wire/index
 import { SharedWork } from '../../caching/shared-work.ts';
 import type { Cardinalities } from '../../executor.ts';
 import { onAbort } from '../../interruption.ts';
+import { callLimit } from '../call-limit.ts';
 import type { ExecutorCalls, ExecutorMethod, ExecutorRequest, ExecutorResponse } from '../calls.ts';
-import { callLimit } from '../host/call-limit.ts';
-import { takeBack, takeBackBatch } from '../host/serve.ts';
 import { statusCodeOf, transportError } from '../status.ts';
+import { takeBack, takeBackBatch } from '../take-back.ts';
 
 export interface SessionOptions {
   /** Whom the executor is for; for none at all it is that of a single participant. */

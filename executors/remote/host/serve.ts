@@ -7,7 +7,6 @@ import type {
 } from '../../../computations/wire/gen/fedloom/v1/batch_pb.ts';
 import {
   ExecutorGroup,
-  type ExecutorId,
   fromValueMessage,
   type ReceivedValue,
   toValueMessage,
@@ -17,6 +16,7 @@ import {
 import type { ExecutorValue, RequestOptions } from '../../executor.ts';
 import { readAgain } from '../../materialized.ts';
 import { memoryOf } from '../../watching/value-size.ts';
+import { callLimit } from '../call-limit.ts';
 import type {
   CallOptions,
   ExecutorCalls,
@@ -26,7 +26,7 @@ import type {
 } from '../calls.ts';
 import { requireModestStruct } from '../messages/struct-size.ts';
 import { transportError } from '../status.ts';
-import { callLimit } from './call-limit.ts';
+import { takeBack, takeBackBatch } from '../take-back.ts';
 import type { PeerExecutors } from './peer-executors.ts';
 import { serveBatch } from './serve-batch.ts';
 
@@ -78,53 +78,6 @@ export class GroupCalls implements ExecutorCalls {
     if (!this.#group.closed) return;
     throw transportError('transport.unavailable', 'The executor service is closed.');
   }
-}
-
-/**
- * Disposes of what a call made for somebody who cannot be told of it: because the call was cancelled,
- * or the connection is gone. Whoever serves calls says so here for a response that is not delivered.
- */
-export function takeBack<M extends ExecutorMethod>(
-  calls: ExecutorCalls,
-  method: M,
-  request: ExecutorRequest<M>,
-  response: ExecutorResponse<M>,
-): void {
-  const options = { timeoutMs: TAKE_BACK_MS };
-  const disposing = ((): Promise<unknown> | null => {
-    if ('executor' in response && method === 'getExecutor') {
-      return calls.call('disposeExecutor', disposalOf(response.executor), options);
-    }
-    if (!('valueRef' in response) || response.valueRef === undefined) return null;
-    return 'executor' in request ? dispose(calls, request.executor, [response.valueRef]) : null;
-  })();
-  disposing?.catch(() => {});
-}
-
-/** As `takeBack`, for what a batch made. */
-export function takeBackBatch(
-  calls: ExecutorCalls,
-  { executor }: Pick<BatchRequest, 'executor'>,
-  made: readonly ValueRef[],
-): void {
-  if (made.length > 0) dispose(calls, executor, made)?.catch(() => {});
-}
-
-function dispose(
-  calls: ExecutorCalls,
-  executor: ExecutorId | undefined,
-  values: readonly ValueRef[],
-): Promise<unknown> | null {
-  if (executor === undefined) return null;
-  const message = create(ExecutorGroup.method.dispose.input, { executor, valueRef: [...values] });
-  return calls.call('dispose', message, { timeoutMs: TAKE_BACK_MS });
-}
-
-function disposalOf(executor: ExecutorResponse<'getExecutor'>['executor']) {
-  return create(
-    ExecutorGroup.method.disposeExecutor.input,
-    executor === undefined ? {} : { executor },
-  );
 }
 
 interface Serving {
@@ -239,6 +192,3 @@ function requiredRef(ref: ValueRef | undefined): ValueRef {
   if (ref !== undefined) return ref;
   throw transportError('transport.invalid_argument', 'The request lacks a reference to a value.');
 }
-
-/** Disposal is quick; this only keeps a transport that hangs from being waited for. */
-const TAKE_BACK_MS = 10_000;

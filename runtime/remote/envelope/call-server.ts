@@ -19,7 +19,6 @@ import type {
   ExecutorResponse,
   ServedMethod,
 } from '../../../executors/remote/calls.ts';
-import { takeBack, takeBackBatch } from '../../../executors/remote/host/serve.ts';
 import {
   batchResponsePieces,
   decodeBatchRequest,
@@ -32,6 +31,7 @@ import {
 } from '../../../executors/remote/messages/message-codec.ts';
 import { encodeStatus } from '../../../executors/remote/messages/status-codec.ts';
 import { statusOf, transportError } from '../../../executors/remote/status.ts';
+import { takeBack, takeBackBatch } from '../../../executors/remote/take-back.ts';
 import { Assembly, ByteBudget } from './assembly.ts';
 import { isExhausted } from './caller.ts';
 import { type IncomingPart, violation } from './frames.ts';

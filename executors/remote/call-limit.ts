@@ -1,8 +1,8 @@
 /** @file The time that a call may take, and the signal that ends its work: one of a caller and a clock. */
 
-import { interruptible, onAbort } from '../../interruption.ts';
-import type { CallOptions } from '../calls.ts';
-import { transportError } from '../status.ts';
+import { interruptible, onAbort } from '../interruption.ts';
+import type { CallOptions } from './calls.ts';
+import { transportError } from './status.ts';
 
 export interface CallLimit extends Disposable {
   /** Aborted when the caller's is, and when time is up. */
